@@ -1,0 +1,14 @@
+//! The judge of fairban.
+//!
+//! Log lines become [`event::AuthEvent`]s in `fairban-parse`; here they become attempts ([`join`]), evidence and
+//! verdicts. Everything in this crate is a function of the events it was given, in order: it asks no clock, reads no
+//! file, opens no socket, starts no thread, and so replaying a log gives the verdicts that the live service gave.
+
+pub mod account;
+pub mod effect;
+pub mod engine;
+pub mod escape;
+pub mod event;
+pub mod join;
+pub mod nats;
+pub mod time;
