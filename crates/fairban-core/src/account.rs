@@ -125,16 +125,16 @@ pub fn distance_at_most(one: &[u8], other: &[u8], max: usize) -> bool {
     let mut row = [0_usize; 65];
     for (i, a) in one.iter().enumerate() {
         row[0] = i + 1;
-        let mut least = row[0];
+        let mut row_min = row[0];
         for (j, b) in other.iter().enumerate() {
             let mut cost = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
             if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
                 cost = cost.min(before[j - 1] + 1);
             }
             row[j + 1] = cost;
-            least = least.min(cost);
+            row_min = row_min.min(cost);
         }
-        if least > max {
+        if row_min > max {
             return false;
         }
         before = last;

@@ -11,7 +11,7 @@ const LN_2: i64 = 45_426;
 ///
 /// # Panics
 /// Never: zero counts as one, for a probability of zero is a fault of the weights, not of a line.
-pub fn ln_ratio(num: u64, den: u64) -> Nats {
+pub(crate) fn ln_ratio(num: u64, den: u64) -> Nats {
     let raw = ln_65536(num.max(1)) - ln_65536(den.max(1));
     Nats::raw(((raw + 32) >> 6) as i32)
 }
@@ -30,7 +30,7 @@ fn ln_65536(x: u64) -> i64 {
 ///
 /// # Panics
 /// Never; a half-life of zero counts as one microsecond.
-pub fn decayed(value: i64, elapsed: Span, half_life: Span) -> i64 {
+pub(crate) fn decayed(value: i64, elapsed: Span, half_life: Span) -> i64 {
     if value == 0 || elapsed <= Span::ZERO {
         return value;
     }

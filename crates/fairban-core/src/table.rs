@@ -13,7 +13,7 @@ const CHUNK: usize = 1 << 10;
 
 /// See the module's head. `V` is found by its key; at most `u32::MAX` entries.
 #[derive(Clone, Debug)]
-pub struct Table<V> {
+pub(crate) struct Table<V> {
     key: [u8; 16],
     index: HashTable<u32>,
     slab: Slab<V>,
@@ -28,33 +28,28 @@ struct Slab<V> {
 
 impl<V> Table<V> {
     /// An empty table. `key` keeps attackers from choosing keys that collide.
-    pub fn new(key: [u8; 16]) -> Table<V> {
+    pub(crate) fn new(key: [u8; 16]) -> Table<V> {
         Table { key, index: HashTable::new(), slab: Slab { chunks: Vec::new(), free: Vec::new(), hand: 0 } }
     }
 
     /// Entries.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// No entries.
-    pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
-    }
-
     /// The value at a key.
-    pub fn get(&self, key: u64) -> Option<&V> {
+    pub(crate) fn get(&self, key: u64) -> Option<&V> {
         self.find(key).and_then(|slot| self.slab.at(slot)).map(|(_, value)| value)
     }
 
     /// The value at a key, to change it.
-    pub fn get_mut(&mut self, key: u64) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: u64) -> Option<&mut V> {
         let slot = self.find(key)?;
         self.slab.at_mut(slot).map(|(_, value)| value)
     }
 
     /// Puts a value at a key; returns what was there.
-    pub fn insert(&mut self, key: u64, value: V) -> Option<V> {
+    pub(crate) fn insert(&mut self, key: u64, value: V) -> Option<V> {
         if let Some(there) = self.get_mut(key) {
             return Some(core::mem::replace(there, value));
         }
@@ -65,7 +60,7 @@ impl<V> Table<V> {
     }
 
     /// The value at a key, made by `make` if there is none.
-    pub fn entry(&mut self, key: u64, make: impl FnOnce() -> V) -> &mut V {
+    pub(crate) fn entry(&mut self, key: u64, make: impl FnOnce() -> V) -> &mut V {
         if self.find(key).is_none() {
             self.insert(key, make());
         }
@@ -76,7 +71,7 @@ impl<V> Table<V> {
     }
 
     /// Takes the value at a key out.
-    pub fn remove(&mut self, key: u64) -> Option<V> {
+    pub(crate) fn remove(&mut self, key: u64) -> Option<V> {
         let slab = &self.slab;
         let entry = self.index.find_entry(hash(&self.key, key), |&slot| slab.key_at(slot) == key).ok()?;
         let (slot, _) = entry.remove();
@@ -84,13 +79,13 @@ impl<V> Table<V> {
     }
 
     /// All entries, in the slab's order.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &V)> {
         self.slab.chunks.iter().flatten().flatten().map(|(key, value)| (*key, value))
     }
 
     /// The key to evict: of the next `among` entries from where the last search ended, the one with the smallest rank;
     /// `None` ranks are spared. A sample instead of the exact minimum: constant time, and an attacker cannot aim it.
-    pub fn victim<R: Ord>(&mut self, among: usize, rank: impl Fn(&V) -> Option<R>) -> Option<u64> {
+    pub(crate) fn victim<R: Ord>(&mut self, among: usize, rank: impl Fn(&V) -> Option<R>) -> Option<u64> {
         let slots = self.slab.slots();
         let mut best: Option<(R, u64)> = None;
         let mut seen = 0;

@@ -7,7 +7,7 @@ use super::source::{COUNTED, Episode, EpisodeState, SECOND, Unit, secs_u32};
 use super::{Case, Judge};
 use crate::account::{Account, AccountKey, is_near_miss, is_other_form};
 use crate::effect::{Alarm, Effect, Signal};
-use crate::event::{Mechanism, Outcome};
+use crate::event::{Mechanism, Outcome, SecretTag};
 use crate::nats::Nats;
 use crate::time::{Span, Time};
 use crate::weights::{self, Kind};
@@ -81,7 +81,7 @@ impl Judge {
         let now = self.now;
         let Some(source) = self.sources.get_mut(case.unit.0) else { return };
         let Some(episode) = source.episode(account) else { return };
-        let other_secret = episode.again(now, case.attempt.secret.map(|tag| tag.bits()));
+        let other_secret = episode.again(now, case.attempt.secret.map(SecretTag::bits));
         let (tries, burst, distinct) = (episode.tries, episode.burst, episode.distinct);
         let (state, tens) = (episode.state, episode.tens_of_minutes);
         let tagged = case.attempt.secret.is_some();
@@ -307,11 +307,12 @@ impl Judge {
         {
             rows.push((Signal::DictionaryName, weights::DICTIONARY));
         }
-        if strange && let Some(tag) = waiting.secret {
-            if self.across.is_popular(tag.bits(), waiting.id.low(), self.now) {
-                let nats = self.sights.temper(waiting.service, weights::POPULAR, self.now);
-                rows.push((Signal::PopularSecret, nats));
-            }
+        if strange
+            && let Some(tag) = waiting.secret
+            && self.across.is_popular(tag.bits(), waiting.id.low(), self.now)
+        {
+            let nats = self.sights.temper(waiting.service, weights::POPULAR, self.now);
+            rows.push((Signal::PopularSecret, nats));
         }
         if waiting.common {
             rows.push((Signal::CommonSecret, weights::COMMON));

@@ -173,6 +173,11 @@ impl Judge {
             }
             Joined::TurnedAway { service, source, .. } => self.turned_away(*service, *source),
             Joined::Fault { .. } => {}
+            Joined::Torn { service, .. } => {
+                if self.tell_today(0x7042_0000 + service.index() as u64) {
+                    self.alarm(Alarm::Torn { service: *service });
+                }
+            }
             Joined::Slots { in_use, slots, largest, .. } => {
                 let largest = largest.map(|(address, held)| (Unit::of(address), held));
                 self.flows.slots(*in_use, *slots, largest, self.now);

@@ -74,10 +74,6 @@ impl Pending {
         Pending { table: Table::new(key), queue: BTreeMap::new(), sequence: 0 }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.table.len()
-    }
-
     pub(crate) fn get(&self, unit: Unit, account: u32) -> Option<&Waiting> {
         self.table.get(pair_key(unit, account))
     }

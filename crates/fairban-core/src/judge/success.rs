@@ -51,10 +51,10 @@ impl Judge {
         if known {
             self.accounts.touch(id, now);
         }
-        if case.familiar {
-            if self.outages.succeeded(attempt.service, id.0, unit, news, now) == Some(Change::Ended) {
-                self.alarm(Alarm::OutageEnded { service: attempt.service });
-            }
+        if case.familiar
+            && self.outages.succeeded(attempt.service, id.0, unit, news, now) == Some(Change::Ended)
+        {
+            self.alarm(Alarm::OutageEnded { service: attempt.service });
         }
         if known && self.sources.get(unit.0).is_none_or(|source| source.episodes.is_empty()) {
             return;
@@ -85,10 +85,10 @@ impl Judge {
         let may_forgive = others < weights::LIMIT.scaled(1, 2);
         let excused = self.excuse(unit, id.low(), key, may_forgive);
         self.excuse_hidden(unit, 1);
-        if excused || !known {
-            if let Some(source) = self.sources.get_mut(unit.0) {
-                source.open = 0;
-            }
+        if (excused || !known)
+            && let Some(source) = self.sources.get_mut(unit.0)
+        {
+            source.open = 0;
         }
     }
 
