@@ -1,3 +1,5 @@
+//! Names, borders and forged lines of sshd.
+
 use super::*;
 use fairban_core::account::AccountKey;
 
