@@ -184,9 +184,9 @@ fn failed(source: IpAddr, port: Option<u16>, method: &[u8], told: &[u8]) -> Read
 /// What follows `warning: SASL`: the server's own talk with Dovecot or Cyrus SASL, without an address. The next failure
 /// of this pid is its consequence.
 fn sasl_trouble(text: &[u8]) -> Reading {
-    const TROUBLES: [&[u8]; 4] = [
+    // Not Cyrus' `authentication problem: unable to open Berkeley db`: hosts without such a file write it for ever.
+    const TROUBLES: [&[u8]; 3] = [
         b": ", // Connect to Dovecot auth socket … failed, Couldn't send handshake, Protocol error
-        b" authentication problem: ",
         b" authentication failure: cannot connect to ",
         b" per-connection server initialization: ",
     ];
@@ -232,7 +232,7 @@ fn sent(text: &[u8]) -> Reading {
 
 /// Lines that tell nothing of a login, or nothing that `connect` and `disconnect` do not tell.
 fn other(body: &[u8]) -> Reading {
-    const KNOWN: [&[u8]; 19] = [
+    const KNOWN: [&[u8]; 23] = [
         b"lost connection after ",
         b"timeout after ",
         b"too many errors after ",
@@ -251,7 +251,12 @@ fn other(body: &[u8]) -> Reading {
         b"error: ",
         b"panic: ",
         b"proxy-",
+        // Of other programs, in RFC 5424 form.
         b"daemon started",
+        b"reload ",
+        b"starting the Postfix",
+        b"stopping the Postfix",
+        b"refreshing the Postfix",
     ];
 
     let queue_id = until(&body[..body.len().min(32)], b':');
