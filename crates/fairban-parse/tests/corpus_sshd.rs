@@ -1,6 +1,11 @@
 //! Every labelled line of the sshd logs tells what its form lets it tell.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a test stops at the first surprise, and prints its score")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise, and prints its score"
+)]
+#![expect(clippy::disallowed_methods, reason = "the test, unlike the crate, reads its samples")]
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -71,7 +76,7 @@ const fn row(
 /// What a label looks like in the log. The first row that fits is right; the last column says why in the words of the
 /// folder's README.
 #[rustfmt::skip]
-const VISIBLE: [Visible; 26] = [
+const VISIBLE: [Visible; 27] = [
     row("attempt", "success", "Accepted publickey for ", (Attempt, Success, Unknown, Place), true, "`Accepted password|publickey|keyboard-interactive/pam for USER`: success"),
     row("attempt", "success", "Accepted key ", (Quiet, Aborted, Unknown, Pid), false, "the key of the `Accepted publickey` that follows (verbose)"),
     row("attempt", "success", "Accepted ", (Attempt, Success, Plain, Place), true, "`Accepted password|publickey|keyboard-interactive/pam for USER`: success"),
@@ -93,6 +98,7 @@ const VISIBLE: [Visible; 26] = [
     row("denied", "denied", "", (Refused, Denied, Unknown, Pid), true, "`account USER has expired`, `fatal: Access denied for user USER`: the password was right"),
     row("no-login", "aborted", "error: kex_", (Quiet, Aborted, Unknown, Pid), false, "no address; the next line of the pid has it"),
     row("no-login", "aborted", "error: Protocol major versions differ", (Quiet, Aborted, Unknown, Pid), false, "scanner"),
+    row("no-login", "aborted", "Connection closed by authenticating user ", (End, Aborted, Unknown, Place), true, "named, and nothing tried but `none`"),
     row("no-login", "aborted", "", (End, Aborted, Unknown, Place), false, "junk, scanner, or end"),
     row("session-end", "", "Connection closed by invalid user ", (End, Aborted, Unknown, Place), true, "`Connection closed by [invalid user USER ]R port P`: end"),
     row("session-end", "", "Connection closed by authenticating user ", (End, Aborted, Unknown, Place), true, "`Connection closed by [authenticating user USER ]R port P`: end"),
@@ -111,9 +117,10 @@ fn visible(label: &Label, text: &[u8]) -> &'static Visible {
     VISIBLE.iter().find(fits).unwrap_or_else(|| panic!("no row for {label:?}: {}", text.escape_ascii()))
 }
 
-/// "Everything after `:` in a name is dropped as a style", "names are cut at 100 bytes".
+/// "Everything after `:` in a name is dropped as a style", "names are cut at 100 bytes"; and this is Debian's sshd, which
+/// takes what follows a `/` for a role.
 fn printed(sent: &[u8]) -> Account {
-    let name = sent.split(|&byte| byte == b':').next().unwrap_or_default();
+    let name = sent.split(|&byte| byte == b':' || byte == b'/').next().unwrap_or_default();
     match name.get(..100) {
         Some(beginning) => Account::Cut(AccountKey::new(beginning)),
         None => Account::Known(AccountKey::new(name)),
@@ -170,7 +177,7 @@ fn labels(folder: &str, stem: &str) -> Vec<Label> {
         field["file"].starts_with(stem).then(|| Label {
             line: field["line"].parse().expect("a line number"),
             source: field["source"].parse().expect("an address"),
-            account: unescaped(field["account"].as_bytes()),
+            account: unescaped(field["account"]),
             outcome: field["outcome"].to_owned(),
             port: field.get("port").and_then(|port| port.parse().ok()),
             role: field["role"].to_owned(),
@@ -179,10 +186,10 @@ fn labels(folder: &str, stem: &str) -> Vec<Label> {
     rows.filter_map(label).collect()
 }
 
-/// Undoes `\xNN` and `\\`.
-fn unescaped(text: &[u8]) -> Vec<u8> {
+/// Undoes `\xNN` and `\\`. Clients sent UTF-8, and labels hold it as Latin-1 where the name has no other characters.
+fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut rest = text;
+    let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
         let (value, taken) = match (byte, behind.first()) {
             (b'\\', Some(b'x')) => {
@@ -195,7 +202,11 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
         bytes.push(value);
         rest = &behind[taken..];
     }
-    bytes
+    if str::from_utf8(&bytes).is_ok() {
+        bytes
+    } else {
+        bytes.into_iter().map(char::from).collect::<String>().into()
+    }
 }
 
 /// The lines of a log and what each tells. All of them are understood, and none tells of the address that only
@@ -271,8 +282,9 @@ fn the_four_odd_attempts_are_told_as_the_server_told_them() {
         }
     }
     odd.sort_by(|a, b| a.0.cmp(&b.0));
-    let odd: Vec<(&str, Outcome)> = odd.iter().map(|(account, outcome)| (account.as_str(), *outcome)).collect();
-    let style = ("dan:style", UnknownAccount);
+    let odd: Vec<(&str, Outcome)> =
+        odd.iter().map(|(account, outcome)| (account.as_str(), *outcome)).collect();
+    let style = ("dan", UnknownAccount);
     let expired = ("expired", BadSecret);
     assert_eq!(odd, [style, style, expired, expired]);
 }
@@ -291,13 +303,19 @@ fn every_labelled_line_of_hydra_at_sshd_is_right_in_both_forms() {
             let right = match (label.role.as_str(), event) {
                 ("attempt", Some(event)) => event.tells == Tells::Attempt && event.outcome == UnknownAccount,
                 ("session-end", Some(event)) => matches!(event.tells, Tells::End { .. }),
-                ("other", Some(event)) => matches!(event.tells, Tells::Echo | Tells::Refused | Tells::End { .. }),
+                ("other", Some(event)) => {
+                    matches!(event.tells, Tells::Echo | Tells::Refused | Tells::End { .. })
+                }
                 ("other", None) => true,
                 _ => false,
             };
             let by_the_robot = event.as_ref().is_none_or(|event| event.source == Some(label.source));
             if !right || !by_the_robot {
-                wrong.push(format!("{name}:{}: {label:?}\n  {}\n  {event:?}", label.line, line.escape_ascii()));
+                wrong.push(format!(
+                    "{name}:{}: {label:?}\n  {}\n  {event:?}",
+                    label.line,
+                    line.escape_ascii()
+                ));
             }
         }
         demand_all(name, labels.len(), &wrong);

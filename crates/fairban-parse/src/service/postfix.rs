@@ -148,7 +148,8 @@ fn warned(text: &[u8]) -> Reading {
     let Some((source, port, rest)) = client(text) else {
         return Reading::Quiet; // Names that do not resolve, TLS, commands: all of them name the client later in the text.
     };
-    let Some((method, told)) = rest.strip_prefix(b": SASL ").and_then(|rest| split_once(rest, b" authentication "))
+    let Some((method, told)) =
+        rest.strip_prefix(b": SASL ").and_then(|rest| split_once(rest, b" authentication "))
     else {
         return Reading::Quiet;
     };

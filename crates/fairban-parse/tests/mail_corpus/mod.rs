@@ -42,8 +42,10 @@ pub type Labels = BTreeMap<String, BTreeMap<usize, Label>>;
 
 /// A file below `samples/`, plain or compressed.
 pub fn file(folder: &str, name: &str) -> Vec<u8> {
-    let path: PathBuf =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples").join(folder).join(name.trim_end_matches(".gz"));
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../samples")
+        .join(folder)
+        .join(name.trim_end_matches(".gz"));
     if let Ok(bytes) = fs::read(&path) {
         return bytes;
     }
@@ -98,7 +100,6 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-
 pub fn events(bytes: &[u8]) -> BTreeMap<usize, AuthEvent> {
     use fairban_parse::record::{Reading, Record};
     use fairban_parse::secret::Secrets;
@@ -106,33 +107,53 @@ pub fn events(bytes: &[u8]) -> BTreeMap<usize, AuthEvent> {
     let mut events = BTreeMap::new();
     let mut odd = 0;
     for (at, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        if line.is_empty() { continue; }
+        if line.is_empty() {
+            continue;
+        }
         let (program, pid, body): (&[u8], Option<u32>, &[u8]) = if line.starts_with(b"<") {
             let f: Vec<&[u8]> = line.splitn(8, |b| *b == b' ').collect();
             (f[3], std::str::from_utf8(f[4]).unwrap().parse().ok(), f[7])
         } else {
             let skip = if line.starts_with(b"2026") { 2 } else { 4 };
             let own = line.starts_with(b"Nov") && !line[16..].starts_with(b"mx1 ");
-            if own { (b"dovecot", None, &line[16..]) } else {
+            if own {
+                (b"dovecot", None, &line[16..])
+            } else {
                 let mut rest = line;
-                for _ in 0..skip { let i = rest.iter().position(|b| *b == b' ').unwrap(); rest = &rest[i+1..]; }
+                for _ in 0..skip {
+                    let i = rest.iter().position(|b| *b == b' ').unwrap();
+                    rest = &rest[i + 1..];
+                }
                 let i = rest.windows(2).position(|w| w == b": ").unwrap();
                 let tag = &rest[..i];
                 let (p, pid) = match tag.iter().position(|b| *b == b'[') {
-                    Some(j) => (&tag[..j], std::str::from_utf8(&tag[j+1..tag.len()-1]).unwrap().parse().ok()),
+                    Some(j) => {
+                        (&tag[..j], std::str::from_utf8(&tag[j + 1..tag.len() - 1]).unwrap().parse().ok())
+                    }
                     None => (tag, None),
                 };
-                (p, pid, &rest[i+2..])
+                (p, pid, &rest[i + 2..])
             }
         };
         let record = Record { program, pid, body, body_at: (line.len() - body.len()) as u32 };
-        let reading = if program == b"dovecot" { fairban_parse::service::dovecot::read(&record, &secrets) }
-            else if program.starts_with(b"postfix") { fairban_parse::service::postfix::read(&record, &secrets) } else { continue };
+        let reading = if program == b"dovecot" {
+            fairban_parse::service::dovecot::read(&record, &secrets)
+        } else if program.starts_with(b"postfix") {
+            fairban_parse::service::postfix::read(&record, &secrets)
+        } else {
+            continue;
+        };
         match reading {
-            Reading::Event(event) => { 
-              assert_ne!(event.source, Some(NEVER_CONNECTED), "line {}: {event:?}", at + 1);
-              events.insert(at + 1, event); }
-            Reading::Odd { login_like } => { odd += 1; if odd < 40 { println!("ODD {login_like} {}", String::from_utf8_lossy(line)); } }
+            Reading::Event(event) => {
+                assert_ne!(event.source, Some(NEVER_CONNECTED), "line {}: {event:?}", at + 1);
+                events.insert(at + 1, event);
+            }
+            Reading::Odd { login_like } => {
+                odd += 1;
+                if odd < 40 {
+                    println!("ODD {login_like} {}", String::from_utf8_lossy(line));
+                }
+            }
             Reading::Quiet => {}
         }
     }
@@ -158,9 +179,13 @@ pub fn is_account(account: &Account, shown: &[u8], bytes_max: usize) -> bool {
         Account::Hidden => false,
         Account::Cut(key) => {
             let key = key.as_bytes();
-            shown.len() > bytes_max && key.len() + 6 >= bytes_max && shown.to_ascii_lowercase().starts_with(key)
+            shown.len() > bytes_max
+                && key.len() + 6 >= bytes_max
+                && shown.to_ascii_lowercase().starts_with(key)
         }
-        Account::Known(key) | Account::Last { key, .. } => shown.len() <= bytes_max && *key == AccountKey::new(shown),
+        Account::Known(key) | Account::Last { key, .. } => {
+            shown.len() <= bytes_max && *key == AccountKey::new(shown)
+        }
     }
 }
 
@@ -176,7 +201,13 @@ impl Score {
         Score { file: file.to_owned(), labelled: 0, wrong: Vec::new() }
     }
 
-    pub fn count(&mut self, line: usize, label: &Label, event: Option<&AuthEvent>, verdict: Result<(), String>) {
+    pub fn count(
+        &mut self,
+        line: usize,
+        label: &Label,
+        event: Option<&AuthEvent>,
+        verdict: Result<(), String>,
+    ) {
         self.labelled += 1;
         if let Err(why) = verdict {
             self.wrong.push(format!("{}:{line}: {why}\n  {label:?}\n  {event:?}", self.file));
@@ -188,6 +219,11 @@ impl Score {
     pub fn demand_all(&self, at_least: usize) {
         println!("{}: {}/{}", self.file, self.labelled - self.wrong.len(), self.labelled);
         assert!(self.labelled >= at_least, "{}: only {} labelled lines", self.file, self.labelled);
-        assert!(self.wrong.is_empty(), "{}\n{}", self.wrong.len(), self.wrong[..self.wrong.len().min(12)].join("\n"));
+        assert!(
+            self.wrong.is_empty(),
+            "{}\n{}",
+            self.wrong.len(),
+            self.wrong[..self.wrong.len().min(12)].join("\n")
+        );
     }
 }

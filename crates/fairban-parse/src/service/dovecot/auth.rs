@@ -151,7 +151,8 @@ impl<'a> Heads<'a> {
     /// Lines that are known to say nothing about the outcome of a login. Every failed login has a line of the login
     /// process too, so what a client can hide by a name that looks like one of these is a name.
     fn is_quiet(&self) -> bool {
-        const OUTCOMES: [&[u8]; 6] = [b"fail", b"mismatch", b"unknown", b"invalid", b"denied", b"not allowed"];
+        const OUTCOMES: [&[u8]; 6] =
+            [b"fail", b"mismatch", b"unknown", b"invalid", b"denied", b"not allowed"];
 
         self.level != Level::Info
             || self.body.ends_with(b" secs)") // Request timed out waiting for client to continue authentication
@@ -282,7 +283,9 @@ fn who_of_new(prefix: &[u8]) -> Option<(Who<'_>, Option<&[u8]>)> {
 }
 
 fn valid_id(id: &[u8]) -> Option<&[u8]> {
-    let valid = !id.is_empty() && id.len() <= ID_BYTES_MAX && !id.iter().any(|byte| matches!(byte, b'<' | b'>' | b' '));
+    let valid = !id.is_empty()
+        && id.len() <= ID_BYTES_MAX
+        && !id.iter().any(|byte| matches!(byte, b'<' | b'>' | b' '));
     valid.then_some(id)
 }
 

@@ -1,6 +1,8 @@
 //! Where a line says the client is: `R port P`, and addresses alone.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
+
+use crate::service::fields::{self, until};
 
 /// A client's address and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,18 +11,9 @@ pub(super) struct Place {
     pub(super) port: u16,
 }
 
-/// Reads an address, and nothing but an address. A zone (`fe80::1%eth0`) is dropped and an IPv4-mapped address is
-/// IPv4, so that one client has one spelling.
+/// Reads an address as sshd and PAM print it: a link-local one with its zone (`fe80::1%eth0`), which is dropped.
 pub(crate) fn address(text: &[u8]) -> Option<IpAddr> {
-    // The longest spelling is 45 bytes and a zone; what is longer need not be looked at.
-    if text.len() > 64 {
-        return None;
-    }
-    let text = str::from_utf8(text).ok()?;
-    match text.split_once('%') {
-        Some((address, _zone)) => address.parse::<Ipv6Addr>().ok().map(|v6| v6.to_canonical()),
-        None => text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical()),
-    }
+    fields::address(until(text, b'%'))
 }
 
 /// Splits `BEFORE ADDR port N` at the right-hand end; `BEFORE` comes without the blank that ends it.
