@@ -1,4 +1,10 @@
+use core::net::IpAddr;
+
 use super::*;
+
+fn address(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
 
 fn read_line(program: &str, body: &str) -> Reading {
     let record = Record { program: program.as_bytes(), pid: None, body: body.as_bytes(), body_at: 0 };
@@ -16,7 +22,7 @@ fn event(body: &str) -> AuthEvent {
 #[track_caller]
 fn assert_source(body: &str, source: &str, port: u16, protocol: Protocol) {
     let event = event(body);
-    assert_eq!(event.source, Some(source.parse().unwrap()), "{body}");
+    assert_eq!(event.source, Some(address(source)), "{body}");
     assert_eq!((event.port, event.protocol), (Some(port), protocol), "{body}");
 }
 
@@ -28,7 +34,7 @@ fn the_five_forms() {
 
     let pid = event("pid 28241 from 24.220.50.36");
     assert_eq!((pid.tells, pid.session), (Tells::Connect, Session::Pid(28241)));
-    assert_eq!((pid.source, pid.port), (Some("24.220.50.36".parse().unwrap()), None));
+    assert_eq!((pid.source, pid.port), (Some(address("24.220.50.36")), None));
 
     let ok =
         event("ok 28241 two.strangecode.com:72.3.142.43:110 host-36-50-220-24.midco.net:24.220.50.36::41979");
@@ -37,7 +43,7 @@ fn the_five_forms() {
 
     let deny = event("deny 29545 0:10.77.0.1:110 :198.51.100.36::45209");
     assert_eq!((deny.tells, deny.session), (Tells::TurnedAway, Session::Pid(29545)));
-    assert_eq!(deny.source, Some("198.51.100.36".parse().unwrap()));
+    assert_eq!(deny.source, Some(address("198.51.100.36")));
 
     let end = event("end 28241 status 256");
     assert_eq!(end.tells, Tells::End { failed: None, succeeded: None });

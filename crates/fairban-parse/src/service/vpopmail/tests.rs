@@ -23,11 +23,11 @@ fn known(name: &str) -> Account {
 }
 
 fn address(text: &str) -> Option<IpAddr> {
-    Some(text.parse().unwrap())
+    text.parse().ok()
 }
 
-fn tag_of(secret: &str) -> Option<SecretTag> {
-    Some(Secrets::new(KEY).tag(secret.as_bytes()))
+fn tag_of(secret: &str) -> SecretTag {
+    Secrets::new(KEY).tag(secret.as_bytes())
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn how_the_secret_was_proved() {
     {
         let event =
             event(&format!("vchkpw-pop3: password fail (pass: '{secret}') {name}@d.example:192.0.2.1"));
-        assert_eq!((event.mechanism, event.secret), (Mechanism::Plain, tag_of(secret)), "{secret}");
+        assert_eq!((event.mechanism, event.secret), (Mechanism::Plain, Some(tag_of(secret))), "{secret}");
     }
     let unseen = event("vchkpw-pop3: password fail a@d.example:192.0.2.1");
     assert_eq!((unseen.mechanism, unseen.secret, unseen.secret_at), (Mechanism::Unknown, None, None));
@@ -285,7 +285,7 @@ proptest! {
     fn nothing_in_a_line_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = read_bytes(&body);
         for form in CLIENTS_TEXT {
-            let (before, _) = form.split_once('N').unwrap();
+            let before = form.split('N').next().unwrap_or_default();
             let _ = read_bytes(&[before.as_bytes(), &body].concat());
         }
     }
