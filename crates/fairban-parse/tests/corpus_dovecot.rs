@@ -27,20 +27,116 @@ enum Kind {
 /// What a label looks like in the log. The first row that fits is right: file, role, outcome and scenario of the label
 /// (by their beginnings), what the line can show, and why, in the words of the folder's README.
 const VISIBLE: [(&str, &str, &str, &str, Kind, Outcome, &str); 14] = [
-    ("", "attempt", "success", "", Kind::Attempt, Outcome::Success, "`imap-login: Login: user=<USER>` success"),
-    ("", "attempt", "unknown-account", "", Kind::Attempt, Outcome::UnknownAccount, "`unknown user`, or a name refused before look-up"),
+    (
+        "",
+        "attempt",
+        "success",
+        "",
+        Kind::Attempt,
+        Outcome::Success,
+        "`imap-login: Login: user=<USER>` success",
+    ),
+    (
+        "",
+        "attempt",
+        "unknown-account",
+        "",
+        Kind::Attempt,
+        Outcome::UnknownAccount,
+        "`unknown user`, or a name refused before look-up",
+    ),
     ("", "attempt", "bad-secret", "", Kind::Attempt, Outcome::BadSecret, "`Password mismatch`: wrong secret"),
-    ("sqldown", "attempt", "server-fault", "", Kind::Fault, Outcome::ServerFault, "`Not connected to database`: outage"),
-    ("verbose", "attempt", "server-fault", "f-outage:auth-killed", Kind::Attempt, Outcome::BadSecret, "auth process killed: its line was written before"),
-    ("verbose", "attempt", "server-fault", "f-outage-robot:passwd-file-missing", Kind::Attempt, Outcome::UnknownAccount, "a missing user file looks like guessing"),
-    ("verbose", "session-end", "server-fault", "f-outage:auth-killed", Kind::Fault, Outcome::ServerFault, "`auth process communication failure`: server fault"),
-    ("verbose", "session-end", "server-fault", "f-outage", Kind::EndFailed, Outcome::Failed, "a missing user file: the client's line is an ordinary `(auth failed, 1 attempts …)`"),
-    ("sqldown", "session-end", "server-fault", "", Kind::Fault, Outcome::ServerFault, "with SQL it is honest: `auth service reported temporary failure`"),
-    ("", "session-end", "denied", "", Kind::EndOther, Outcome::Denied, "password was right, account refuses login: `denied`, not a guess"),
-    ("", "session-end", "unknown-account", "", Kind::EndFailed, Outcome::Failed, "`(auth failed, N attempts in T secs)`: end of a session whose logins failed"),
-    ("", "session-end", "bad-secret", "", Kind::EndFailed, Outcome::Failed, "`(auth failed, N attempts in T secs)`: end of a session whose logins failed"),
+    (
+        "sqldown",
+        "attempt",
+        "server-fault",
+        "",
+        Kind::Fault,
+        Outcome::ServerFault,
+        "`Not connected to database`: outage",
+    ),
+    (
+        "verbose",
+        "attempt",
+        "server-fault",
+        "f-outage:auth-killed",
+        Kind::Attempt,
+        Outcome::BadSecret,
+        "auth process killed: its line was written before",
+    ),
+    (
+        "verbose",
+        "attempt",
+        "server-fault",
+        "f-outage-robot:passwd-file-missing",
+        Kind::Attempt,
+        Outcome::UnknownAccount,
+        "a missing user file looks like guessing",
+    ),
+    (
+        "verbose",
+        "session-end",
+        "server-fault",
+        "f-outage:auth-killed",
+        Kind::Fault,
+        Outcome::ServerFault,
+        "`auth process communication failure`: server fault",
+    ),
+    (
+        "verbose",
+        "session-end",
+        "server-fault",
+        "f-outage",
+        Kind::EndFailed,
+        Outcome::Failed,
+        "a missing user file: the client's line is an ordinary `(auth failed, 1 attempts …)`",
+    ),
+    (
+        "sqldown",
+        "session-end",
+        "server-fault",
+        "",
+        Kind::Fault,
+        Outcome::ServerFault,
+        "with SQL it is honest: `auth service reported temporary failure`",
+    ),
+    (
+        "",
+        "session-end",
+        "denied",
+        "",
+        Kind::EndOther,
+        Outcome::Denied,
+        "password was right, account refuses login: `denied`, not a guess",
+    ),
+    (
+        "",
+        "session-end",
+        "unknown-account",
+        "",
+        Kind::EndFailed,
+        Outcome::Failed,
+        "`(auth failed, N attempts in T secs)`: end of a session whose logins failed",
+    ),
+    (
+        "",
+        "session-end",
+        "bad-secret",
+        "",
+        Kind::EndFailed,
+        Outcome::Failed,
+        "`(auth failed, N attempts in T secs)`: end of a session whose logins failed",
+    ),
     ("", "no-login", "aborted", "", Kind::EndOther, Outcome::Aborted, "no login tried, or gone in mid-auth"),
-    ("", "note", "", "", Kind::Nothing, Outcome::Aborted, "malformed; the session goes on and ends in its own line"),
+    (
+        "",
+        "note",
+        "",
+        "",
+        Kind::Nothing,
+        Outcome::Aborted,
+        "malformed; the session goes on and ends in its own line",
+    ),
 ];
 
 /// "`Input buffer full`", "`APOP failed: Invalid parameters`: malformed; the session goes on and ends in its own line":
@@ -74,14 +170,19 @@ fn is_refused(file: &str, label: &Label) -> bool {
 }
 
 fn mechanism(file: &str, label: &Label, kind: Kind) -> Option<Mechanism> {
-    let known = ["PLAIN", "LOGIN", "cmd", "CRAM-MD5", "APOP", "DIGEST-MD5"].contains(&label.mechanism.as_str());
+    let known =
+        ["PLAIN", "LOGIN", "cmd", "CRAM-MD5", "APOP", "DIGEST-MD5"].contains(&label.mechanism.as_str());
     if !known || kind == Kind::EndOther && label.outcome != "denied" {
         return None; // "`(no auth attempts …)`: no `method=`"
     }
     let digest = matches!(label.mechanism.as_str(), "CRAM-MD5" | "APOP" | "DIGEST-MD5");
     // "`auth: passwd-file(USER,R,<S>): unknown user`: unknown account; also for CRAM-MD5 and APOP (driver name, not mechanism)"
     let driver = kind == Kind::Attempt && label.outcome != "success" && label.outcome != "bad-secret";
-    if driver && !file.starts_with("sha1") && !is_refused(file, label) && !label.scenario.contains("auth-killed") {
+    if driver
+        && !file.starts_with("sha1")
+        && !is_refused(file, label)
+        && !label.scenario.contains("auth-killed")
+    {
         return Some(Mechanism::Unknown);
     }
     if kind == Kind::Fault && label.role == "attempt" {
@@ -93,7 +194,11 @@ fn mechanism(file: &str, label: &Label, kind: Kind) -> Option<Mechanism> {
 fn check(file: &str, label: &Label, event: Option<&AuthEvent>) -> Result<(), String> {
     let (kind, outcome) = visible(file, label);
     let Some(event) = event else {
-        return if kind == Kind::Nothing { Ok(()) } else { Err(format!("nothing, not {kind:?} {outcome:?}")) };
+        return if kind == Kind::Nothing {
+            Ok(())
+        } else {
+            Err(format!("nothing, not {kind:?} {outcome:?}"))
+        };
     };
     let seen = match event.tells {
         Tells::Attempt => Kind::Attempt,
@@ -170,7 +275,9 @@ fn score(name: &str, labelled_as: &str, at_least: usize) {
     }
     // What has no label is an outage without a client, a session's middle, or a client cut off at the end of a run.
     let attempts = events.iter().filter(|(line, event)| {
-        event.tells == Tells::Attempt && !labels.contains_key(line) && event.outcome != Outcome::UnknownAccount
+        event.tells == Tells::Attempt
+            && !labels.contains_key(line)
+            && event.outcome != Outcome::UnknownAccount
     });
     assert_eq!(attempts.count(), 0);
 }

@@ -19,27 +19,106 @@ const CUT_OFF: [usize; 2] = [1559, 1560];
 /// What a label looks like in the log: role, outcome and scenario of the label (by their beginnings), what the line
 /// tells (`end` takes its numbers from the label's `auth=…`), its outcome, and why, in the words of the folder's README.
 const VISIBLE: [(&str, &str, &str, &str, Outcome, &str); 16] = [
-    ("attempt", "server-fault", "f-outage:auth-killed", "fault", Outcome::ServerFault, "`Connection lost to authentication server`: server fault"),
-    ("attempt", "server-fault", "f-outage:dovecot-down", "nameless", Outcome::Failed, "the second line alone equals a try with an empty name"),
-    ("attempt", "server-fault", "f-outage:passwd-file-missing", "attempt", Outcome::Failed, "user file missing: the failing line is an ordinary one"),
-    ("attempt", "aborted", "", "nameless", Outcome::Failed, "`authentication aborted`: client sent `*`; no name. Malformed: `sasl_username=(unavailable)`"),
-    ("attempt", "", "", "attempt", Outcome::Failed, "wrong secret and unknown account look the same; only Dovecot's line tells"),
-    ("auth-echo", "server-fault", "", "echo", Outcome::BadSecret, "the auth process was killed behind it: `Password mismatch`"),
-    ("auth-echo", "bad-secret", "", "echo", Outcome::BadSecret, "`Password mismatch`: two fields, no session id, do not count both"),
-    ("auth-echo", "unknown-account", "", "echo", Outcome::UnknownAccount, "`unknown user`: two fields, no session id, do not count both"),
+    (
+        "attempt",
+        "server-fault",
+        "f-outage:auth-killed",
+        "fault",
+        Outcome::ServerFault,
+        "`Connection lost to authentication server`: server fault",
+    ),
+    (
+        "attempt",
+        "server-fault",
+        "f-outage:dovecot-down",
+        "nameless",
+        Outcome::Failed,
+        "the second line alone equals a try with an empty name",
+    ),
+    (
+        "attempt",
+        "server-fault",
+        "f-outage:passwd-file-missing",
+        "attempt",
+        Outcome::Failed,
+        "user file missing: the failing line is an ordinary one",
+    ),
+    (
+        "attempt",
+        "aborted",
+        "",
+        "nameless",
+        Outcome::Failed,
+        "`authentication aborted`: client sent `*`; no name. Malformed: `sasl_username=(unavailable)`",
+    ),
+    (
+        "attempt",
+        "",
+        "",
+        "attempt",
+        Outcome::Failed,
+        "wrong secret and unknown account look the same; only Dovecot's line tells",
+    ),
+    (
+        "auth-echo",
+        "server-fault",
+        "",
+        "echo",
+        Outcome::BadSecret,
+        "the auth process was killed behind it: `Password mismatch`",
+    ),
+    (
+        "auth-echo",
+        "bad-secret",
+        "",
+        "echo",
+        Outcome::BadSecret,
+        "`Password mismatch`: two fields, no session id, do not count both",
+    ),
+    (
+        "auth-echo",
+        "unknown-account",
+        "",
+        "echo",
+        Outcome::UnknownAccount,
+        "`unknown user`: two fields, no session id, do not count both",
+    ),
     ("session-end", "success", "", "end", Outcome::Success, "it is often the only line that tells a success"),
     ("session-end", "", "", "end", Outcome::Failed, "`auth=0/4` four tries, none good"),
     ("mail-sent", "success", "", "used", Outcome::Success, "a mail is sent by a user who logged in"),
-    ("no-login", "aborted", "b-robot", "dropped", Outcome::Aborted, "robots that reconnect fast: `lost connection after AUTH`"),
-    ("no-login", "aborted", "", "dropped", Outcome::Aborted, "no `auth=`: none; a dropped or malformed exchange counts as `auth=0/1`"),
-    ("note", "aborted", "d-no-login", "nothing", Outcome::Aborted, "a dropped exchange, written 150 s after the client left"),
+    (
+        "no-login",
+        "aborted",
+        "b-robot",
+        "dropped",
+        Outcome::Aborted,
+        "robots that reconnect fast: `lost connection after AUTH`",
+    ),
+    (
+        "no-login",
+        "aborted",
+        "",
+        "dropped",
+        Outcome::Aborted,
+        "no `auth=`: none; a dropped or malformed exchange counts as `auth=0/1`",
+    ),
+    (
+        "note",
+        "aborted",
+        "d-no-login",
+        "nothing",
+        Outcome::Aborted,
+        "a dropped exchange, written 150 s after the client left",
+    ),
     ("note", "", "", "nothing", Outcome::Aborted, "no try of its own"),
     ("", "", "", "", Outcome::Aborted, ""),
 ];
 
 fn visible(label: &Label) -> (&'static str, Outcome) {
     let row = VISIBLE.iter().find(|(role, outcome, scenario, ..)| {
-        label.role.starts_with(role) && label.outcome.starts_with(outcome) && label.scenario.starts_with(scenario)
+        label.role.starts_with(role)
+            && label.outcome.starts_with(outcome)
+            && label.scenario.starts_with(scenario)
     });
     let row = row.expect("the last row fits all");
     assert_ne!(row.3, "", "no row for {label:?}");
@@ -69,7 +148,8 @@ fn is_name_in_postfix(account: &Account, label: &Label) -> bool {
         Account::Cut(key) => shown.len() >= 100 && AccountKey::new(&shown[..100]) == *key,
         Account::Known(key) => {
             let name = shown.trim_ascii();
-            let alike = |(name, key): (&u8, &u8)| name == key || *name >= 0x7f && *key == b'?' || *name == b'?';
+            let alike =
+                |(name, key): (&u8, &u8)| name == key || *name >= 0x7f && *key == b'?' || *name == b'?';
             name.len() == key.as_bytes().len() && name.iter().zip(key.as_bytes()).all(alike)
         }
         Account::Last { .. } => false,
@@ -110,7 +190,9 @@ fn check(line: usize, label: &Label, event: Option<&AuthEvent>) -> Result<(), St
             (Service::Postfix, Tells::End { failed, succeeded }, false)
         }
         "dropped" => match event.tells {
-            tells @ Tells::End { failed: Some(0 | 1), succeeded: Some(0) } => (Service::Postfix, tells, false),
+            tells @ Tells::End { failed: Some(0 | 1), succeeded: Some(0) } => {
+                (Service::Postfix, tells, false)
+            }
             _ => return Err("not the end of a session without a login".to_owned()),
         },
         _ => return Err("something".to_owned()),
@@ -118,7 +200,8 @@ fn check(line: usize, label: &Label, event: Option<&AuthEvent>) -> Result<(), St
     if (event.service, event.tells) != (service, tells) {
         return Err(format!("not {tells:?} of {service:?}"));
     }
-    let failed_by_count = matches!(event.tells, Tells::End { failed: Some(1), .. }) && event.outcome == Outcome::Failed;
+    let failed_by_count =
+        matches!(event.tells, Tells::End { failed: Some(1), .. }) && event.outcome == Outcome::Failed;
     if event.outcome != outcome && !(what == "dropped" && failed_by_count) {
         return Err(format!("not {outcome:?}"));
     }
@@ -129,11 +212,14 @@ fn check(line: usize, label: &Label, event: Option<&AuthEvent>) -> Result<(), St
     if event.session != session || event.witness != Witness::Absent {
         return Err("another session".to_owned());
     }
-    let right_name = CUT_OFF.contains(&line) || match (named, service) {
-        (false, _) => event.account == Account::Hidden,
-        (true, Service::Dovecot) => [64, 128].iter().any(|max| is_account(&event.account, &printed(&label.account), *max)),
-        (true, _) => is_name_in_postfix(&event.account, label),
-    };
+    let right_name = CUT_OFF.contains(&line)
+        || match (named, service) {
+            (false, _) => event.account == Account::Hidden,
+            (true, Service::Dovecot) => {
+                [64, 128].iter().any(|max| is_account(&event.account, &printed(&label.account), *max))
+            }
+            (true, _) => is_name_in_postfix(&event.account, label),
+        };
     if !right_name {
         return Err("another account".to_owned());
     }
@@ -154,8 +240,12 @@ fn score(name: &str) {
         score.count(line, label, event, check(line, label, event));
     }
     score.demand_all(1040);
-    let unlabelled = events.iter().filter(|(line, event)| event.tells == Tells::Attempt && !labels.contains_key(line));
-    assert!(unlabelled.map(|(line, _)| line).all(|line| CUT_OFF.contains(line)), "every other try has a label");
+    let unlabelled =
+        events.iter().filter(|(line, event)| event.tells == Tells::Attempt && !labels.contains_key(line));
+    assert!(
+        unlabelled.map(|(line, _)| line).all(|line| CUT_OFF.contains(line)),
+        "every other try has a label"
+    );
     // "Connect to Dovecot auth socket … failed, then, same pid, …": the pid is what tells that the try was none.
     for (&line, label) in labels.iter().filter(|(_, label)| label.scenario == "f-outage:dovecot-down") {
         let session = Session::Pid(label.session.parse().unwrap());
@@ -192,7 +282,9 @@ fn score_hydra(name: &str) {
             ("robot", None) if label.role != "attempt" => Ok(()), // `lost connection after AUTH`
             (_, None) => Err("nothing".to_owned()),
             (_, Some(event)) if event.source != Some(label.source) => Err("another source".to_owned()),
-            ("unknown-account", Some(event)) if event.outcome != Outcome::UnknownAccount => Err("not unknown".to_owned()),
+            ("unknown-account", Some(event)) if event.outcome != Outcome::UnknownAccount => {
+                Err("not unknown".to_owned())
+            }
             ("bad-secret", Some(event)) if event.outcome != Outcome::BadSecret => Err("not wrong".to_owned()),
             (_, Some(event)) if event.outcome == Outcome::Success => Err("no password was right".to_owned()),
             _ => Ok(()),

@@ -12,6 +12,9 @@
 //! joins the lines from `connect` to `disconnect`. A login that succeeds is told by `auth=k/n` alone, and its name only
 //! by a mail that is sent.
 
+#[cfg(test)]
+mod tests;
+
 use core::net::IpAddr;
 
 use fairban_core::account::{Account, AccountKey};
@@ -148,7 +151,8 @@ fn warned(text: &[u8]) -> Reading {
     let Some((source, port, rest)) = client(text) else {
         return Reading::Quiet; // Names that do not resolve, TLS, commands: all of them name the client later in the text.
     };
-    let Some((method, told)) = rest.strip_prefix(b": SASL ").and_then(|rest| split_once(rest, b" authentication "))
+    let Some((method, told)) =
+        rest.strip_prefix(b": SASL ").and_then(|rest| split_once(rest, b" authentication "))
     else {
         return Reading::Quiet;
     };

@@ -24,7 +24,9 @@ pub(super) fn read(protocol: Protocol, text: &[u8]) -> Reading {
         Some(b'L') if text.starts_with(b"Logged in: user=<") => logged_in(&text[17..]),
         Some(b'p') if text.starts_with(b"proxy(") => proxied(text),
         // Malformed or forbidden requests: the session goes on and ends in a line of its own.
-        Some(b'A') if text.starts_with(b"Authenticate ") || text.starts_with(b"APOP failed: ") => Reading::Quiet,
+        Some(b'A') if text.starts_with(b"Authenticate ") || text.starts_with(b"APOP failed: ") => {
+            Reading::Quiet
+        }
         Some(b'L') if text.starts_with(b"Login failed: ") => Reading::Quiet,
         _ => ended(text),
     };
@@ -75,7 +77,9 @@ fn split_session(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     };
     let id = &text[open + 1..text.len() - 1];
     match text[..open].strip_suffix(b", session=") {
-        Some(rest) if !id.is_empty() && id.len() <= ID_BYTES_MAX && memchr(b'>', id).is_none() => (rest, Some(id)),
+        Some(rest) if !id.is_empty() && id.len() <= ID_BYTES_MAX && memchr(b'>', id).is_none() => {
+            (rest, Some(id))
+        }
         _ => (text, None),
     }
 }
@@ -103,7 +107,8 @@ fn proxied(text: &[u8]) -> Reading {
     let Some((head, elements)) = fields else {
         return Reading::Quiet;
     };
-    let told = head[b"proxy(".len()..].strip_prefix(elements.user).filter(|rest| matches!(rest, [b')' | b',', ..]));
+    let told =
+        head[b"proxy(".len()..].strip_prefix(elements.user).filter(|rest| matches!(rest, [b')' | b',', ..]));
     let Some((_, told)) = told.and_then(|rest| split_once(rest, b"): ")) else {
         return Reading::Quiet;
     };
@@ -120,7 +125,10 @@ fn proxied(text: &[u8]) -> Reading {
 /// Warnings and errors: the auth service is down, or nothing about a login.
 fn trouble(text: &[u8]) -> Reading {
     let waits = text.starts_with(b"Auth process not responding");
-    if !waits && !text.starts_with(b"auth-client: ") && !text.starts_with(b"Timeout waiting for handshake from auth") {
+    if !waits
+        && !text.starts_with(b"auth-client: ")
+        && !text.starts_with(b"Timeout waiting for handshake from auth")
+    {
         return Reading::Quiet;
     }
     let elements = split_once(text, b": user=<").and_then(|(_, tail)| elements(tail)).filter(|_| waits);

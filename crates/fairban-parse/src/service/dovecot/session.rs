@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn other_shapes_prove_nothing() {
-        for id in [&b""[..], b"AAAA", b"sess", b"rk+1x/VgDbrGM2R", b"rk+1x/VgDbrGM2R=", b"rk+1x/VgDbrGM2RT1"] {
+        for id in [&b""[..], b"AAAA", b"sess", b"rk+1x/VgDbrGM2R", b"rk+1x/VgDbrGM2R=", b"rk+1x/VgDbrGM2RT1"]
+        {
             assert_eq!(session_start(id), None);
             assert_eq!(witness(id, IpAddr::from([198, 51, 100, 83])), Witness::Absent);
         }
