@@ -12,6 +12,9 @@
 //! joins the lines from `connect` to `disconnect`. A login that succeeds is told by `auth=k/n` alone, and its name only
 //! by a mail that is sent.
 
+#[cfg(test)]
+mod tests;
+
 use core::net::IpAddr;
 
 use fairban_core::account::{Account, AccountKey};

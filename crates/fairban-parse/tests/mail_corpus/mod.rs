@@ -14,18 +14,18 @@ use fairban_parse::health::Health;
 use fairban_parse::parser::{Parsed, Parser};
 
 /// Only ever occurs in what clients sent.
-pub const NEVER_CONNECTED: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 8, 8));
+pub(crate) const NEVER_CONNECTED: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 8, 8));
 
 /// One row of `labels.tsv`: what the client knows.
 #[derive(Clone)]
-pub struct Label {
-    pub source: IpAddr,
-    pub account: Vec<u8>,
-    pub outcome: String,
-    pub mechanism: String,
-    pub session: String,
-    pub role: String,
-    pub scenario: String,
+pub(crate) struct Label {
+    pub(crate) source: IpAddr,
+    pub(crate) account: Vec<u8>,
+    pub(crate) outcome: String,
+    pub(crate) mechanism: String,
+    pub(crate) session: String,
+    pub(crate) role: String,
+    pub(crate) scenario: String,
 }
 
 impl fmt::Debug for Label {
@@ -38,10 +38,14 @@ impl fmt::Debug for Label {
 }
 
 /// Labels by line, of each file.
-pub type Labels = BTreeMap<String, BTreeMap<usize, Label>>;
+pub(crate) type Labels = BTreeMap<String, BTreeMap<usize, Label>>;
 
 /// A file below `samples/`, plain or compressed.
+<<<<<<< HEAD
 pub fn file(folder: &str, name: &str) -> Vec<u8> {
+=======
+pub(crate) fn file(folder: &str, name: &str) -> Vec<u8> {
+>>>>>>> parse-mail
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../samples")
         .join(folder)
@@ -56,7 +60,7 @@ pub fn file(folder: &str, name: &str) -> Vec<u8> {
 }
 
 /// The truth of a folder. `columns` names those behind file and line.
-pub fn labels(folder: &str, columns: &[&str]) -> Labels {
+pub(crate) fn labels(folder: &str, columns: &[&str]) -> Labels {
     let bytes = file(folder, "labels.tsv");
     let text = String::from_utf8(bytes).expect("labels are escaped");
     let mut labels = Labels::new();
@@ -100,7 +104,11 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
+<<<<<<< HEAD
 pub fn events(bytes: &[u8]) -> BTreeMap<usize, AuthEvent> {
+=======
+pub(crate) fn events(bytes: &[u8]) -> BTreeMap<usize, AuthEvent> {
+>>>>>>> parse-mail
     use fairban_parse::record::{Reading, Record};
     use fairban_parse::secret::Secrets;
     let secrets = Secrets::new([7; 16]);
@@ -161,7 +169,7 @@ pub fn events(bytes: &[u8]) -> BTreeMap<usize, AuthEvent> {
 }
 
 /// How a server prints a name: control bytes and broken UTF-8 become `?`.
-pub fn printed(name: &[u8]) -> Vec<u8> {
+pub(crate) fn printed(name: &[u8]) -> Vec<u8> {
     let mut shown = Vec::new();
     for chunk in name.utf8_chunks() {
         shown.extend(chunk.valid().bytes().map(|byte| if byte < 0x20 { b'?' } else { byte }));
@@ -171,7 +179,7 @@ pub fn printed(name: &[u8]) -> Vec<u8> {
 }
 
 /// Whether the account is this name, cut at `bytes_max` with a mark of three dots.
-pub fn is_account(account: &Account, shown: &[u8], bytes_max: usize) -> bool {
+pub(crate) fn is_account(account: &Account, shown: &[u8], bytes_max: usize) -> bool {
     if shown.is_empty() {
         return *account == Account::Hidden;
     }
@@ -190,18 +198,22 @@ pub fn is_account(account: &Account, shown: &[u8], bytes_max: usize) -> bool {
 }
 
 /// What became of the labelled lines of one file.
-pub struct Score {
+pub(crate) struct Score {
     file: String,
     labelled: usize,
     wrong: Vec<String>,
 }
 
 impl Score {
-    pub fn new(file: &str) -> Score {
+    pub(crate) fn new(file: &str) -> Score {
         Score { file: file.to_owned(), labelled: 0, wrong: Vec::new() }
     }
 
+<<<<<<< HEAD
     pub fn count(
+=======
+    pub(crate) fn count(
+>>>>>>> parse-mail
         &mut self,
         line: usize,
         label: &Label,
@@ -216,7 +228,7 @@ impl Score {
 
     /// Prints `file: right/labelled` and demands that all are right.
     #[allow(clippy::print_stdout)] // The score is what the test is run for.
-    pub fn demand_all(&self, at_least: usize) {
+    pub(crate) fn demand_all(&self, at_least: usize) {
         println!("{}: {}/{}", self.file, self.labelled - self.wrong.len(), self.labelled);
         assert!(self.labelled >= at_least, "{}: only {} labelled lines", self.file, self.labelled);
         assert!(
