@@ -41,11 +41,7 @@ impl fmt::Debug for Label {
 pub(crate) type Labels = BTreeMap<String, BTreeMap<usize, Label>>;
 
 /// A file below `samples/`, plain or compressed.
-<<<<<<< HEAD
-pub fn file(folder: &str, name: &str) -> Vec<u8> {
-=======
 pub(crate) fn file(folder: &str, name: &str) -> Vec<u8> {
->>>>>>> parse-mail
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../samples")
         .join(folder)
@@ -104,11 +100,7 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-<<<<<<< HEAD
-pub fn events(bytes: &[u8]) -> BTreeMap<usize, AuthEvent> {
-=======
 pub(crate) fn events(bytes: &[u8]) -> BTreeMap<usize, AuthEvent> {
->>>>>>> parse-mail
     use fairban_parse::record::{Reading, Record};
     use fairban_parse::secret::Secrets;
     let secrets = Secrets::new([7; 16]);
@@ -209,11 +201,7 @@ impl Score {
         Score { file: file.to_owned(), labelled: 0, wrong: Vec::new() }
     }
 
-<<<<<<< HEAD
-    pub fn count(
-=======
     pub(crate) fn count(
->>>>>>> parse-mail
         &mut self,
         line: usize,
         label: &Label,

@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! Situations that no log at hand holds, and properties over what a client can write.
 
 use fairban_core::account::{Account, AccountKey};
@@ -297,4 +294,3 @@ proptest! {
         }
     }
 }
->>>>>>> parse-mail
