@@ -100,7 +100,7 @@ fn expected(text: &str) -> Result<Told, String> {
         let named = ["account", "cut", "last"].contains(&key);
         let end = if named && value.starts_with('(') {
             let end = rest.find(") ").map_or(rest.len(), |end| end + 1);
-            rest[at..end].contains(' ').then_some(end).unwrap_or(word.len())
+            if rest[at..end].contains(' ') { end } else { word.len() }
         } else {
             word.len()
         };
