@@ -26,7 +26,10 @@ pub(super) const HUB_ACCOUNTS: u16 = 16;
 const SECRETS_MAX: u8 = 4;
 const UNTAGGED_TRIES_MAX: u16 = 6;
 /// Accounts of one source that successes without a name may excuse.
-const UNNAMED_MAX: u8 = 6;
+///
+/// An office of a dozen may have a program each that fails once before it logs in; a robot that owns an account and
+/// logs in within each session gains so many guesses, once.
+const UNNAMED_MAX: u8 = 16;
 /// After a hit, the pair becomes familiar only when this much time has passed.
 const QUARANTINE: Span = Span::hours(24);
 
@@ -80,6 +83,9 @@ impl Judge {
             self.release(id, unit);
         }
         if hit {
+            // A classroom of newcomers looks like this at first. What failed at this very account before says nothing
+            // about the others either way, and taking it back gives a robot nothing but tries at an account it has.
+            self.excuse_own(unit, id.low());
             return;
         }
         let may_forgive = others < weights::LIMIT.scaled(1, 2);
@@ -97,8 +103,10 @@ impl Judge {
     fn evidence_elsewhere(&self, unit: Unit, account: u32, key: &AccountKey) -> Nats {
         let Some(source) = self.sources.get(unit.0) else { return Nats::ZERO };
         let mut sum = source.score(self.now);
+        let main =
+            source.episodes.iter().find(|e| e.account == account).map(super::source::Episode::judged_as);
         for episode in &source.episodes {
-            let own = episode.account == account || self.is_slip_of(unit, episode.account, key);
+            let own = Some(episode.account) == main || self.is_slip_of(unit, episode.account, key);
             match episode.state {
                 EpisodeState::Weighed if own => sum -= Nats::raw(i32::from(episode.nats)),
                 EpisodeState::Pending if !own => {
@@ -118,8 +126,10 @@ impl Judge {
     /// More secrets, or more tries, at this account than a person makes.
     fn is_brute(&self, unit: Unit, account: u32) -> bool {
         let Some(source) = self.sources.get(unit.0) else { return false };
+        let main =
+            source.episodes.iter().find(|e| e.account == account).map(super::source::Episode::judged_as);
         source.episodes.iter().any(|episode| {
-            episode.account == account
+            Some(episode.account) == main
                 && episode.state == EpisodeState::Weighed
                 && (episode.distinct > SECRETS_MAX || u16::from(episode.burst) >= weights::FAST_TRIES)
         })
@@ -132,11 +142,19 @@ impl Judge {
             source.episodes.iter().map(|episode| (episode.account, episode.state)).collect();
         let id = self.accounts.id(key);
         let mut any = false;
+        let own_main =
+            source.episodes.iter().find(|e| e.account == account).map(super::source::Episode::judged_as);
         for (other, state) in candidates {
-            if state == EpisodeState::Excused {
+            if state == EpisodeState::Slip {
                 continue;
             }
-            let own = other == account;
+            let own = other == account || Some(other) == own_main;
+            if state == EpisodeState::Excused {
+                if own || self.is_slip_of(unit, other, key) {
+                    self.rest(unit, other);
+                }
+                continue;
+            }
             if !own {
                 if !self.is_slip_of(unit, other, key) {
                     continue;
@@ -152,6 +170,30 @@ impl Judge {
             };
         }
         any
+    }
+
+    /// A success between them: the tries of one minute begin anew.
+    fn rest(&mut self, unit: Unit, account: u32) {
+        if let Some(episode) = self.sources.get_mut(unit.0).and_then(|source| source.episode(account)) {
+            episode.burst = 0;
+        }
+    }
+
+    /// Excuses the failures of this account alone, as far as a person could have made them.
+    fn excuse_own(&mut self, unit: Unit, account: u32) {
+        let Some(episode) = self.sources.get_mut(unit.0).and_then(|source| source.episode(account)) else {
+            return;
+        };
+        let account = episode.judged_as();
+        match self.sources.get_mut(unit.0).and_then(|source| source.episode(account)).map(|e| e.state) {
+            Some(EpisodeState::Pending) => {
+                self.excuse_pending(unit, account);
+            }
+            Some(EpisodeState::Weighed | EpisodeState::Device) => {
+                self.forgive(unit, account);
+            }
+            _ => {}
+        }
     }
 
     fn excuse_pending(&mut self, unit: Unit, account: u32) -> bool {
@@ -180,7 +222,7 @@ impl Judge {
         let kind = episode.kind;
         episode.state = EpisodeState::Excused;
         episode.nats = 0;
-        source.count(kind, false);
+        source.count(now, kind, false);
         source.open = source.open.saturating_sub(1);
         let back = left.min(source.score(now).max(Nats::ZERO));
         self.add(unit, &[(kind.signal(), -back)]);

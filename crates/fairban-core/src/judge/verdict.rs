@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::prefixes::PrefixKey;
-use super::source::{EpisodeState, SECOND, Source, Unit, WEAK, secs_u32};
+use super::source::{BACK, EpisodeState, SECOND, Source, Unit, WEAK, secs_u32};
 use super::{Case, Judge};
 use crate::effect::{Alarm, Ban, Effect, RobotKind, Signal, SignalSum, UnbanReason};
 use crate::event::Outcome;
@@ -52,7 +52,11 @@ impl Breaker {
 impl Judge {
     /// The sum that bans a source: lower for strangers where most strangers are robots.
     pub(super) fn limit(&self, source: &Source) -> Nats {
-        if source.ok == 0 { weights::LIMIT - self.prior.relief(self.now) } else { weights::LIMIT }
+        if source.ok > 0 {
+            return weights::LIMIT;
+        }
+        let most = if source.strikes > 0 { weights::PRIOR_MAX_BACK } else { weights::PRIOR_MAX };
+        weights::LIMIT - self.prior.relief(self.now).min(most)
     }
 
     /// Bans a source whose sum has reached the limit, unless it is one that is never banned.
@@ -173,7 +177,10 @@ impl Judge {
         source.episodes = Box::default();
         source.open = 0;
         source.speed = 0;
-        source.flags &= !(SECOND | WEAK);
+        source.flags &= !(SECOND | WEAK | BACK);
+        if now.since(ended) <= weights::BACK_WITHIN {
+            source.flags |= BACK;
+        }
         self.dossiers.close(unit);
         self.dossiers.note(
             unit,

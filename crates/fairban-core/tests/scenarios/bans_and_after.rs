@@ -5,7 +5,9 @@ use crate::world::*;
 const ROBOT: &str = "198.51.100.7";
 
 fn scan(from: f64, count: usize, word: &str) -> Vec<fairban_core::event::AuthEvent> {
-    (0..count).map(|n| unknown(from + n as f64 * 3.0, ROBOT, &format!("{word}{n}q@site.example"))).collect()
+    (0..count)
+        .map(|n| unknown(from + n as f64 * 3.0, ROBOT, &format!("{}@site.example", name(word, n))))
+        .collect()
 }
 
 #[test]

@@ -37,7 +37,9 @@ fn an_office_whose_programs_hold_spare_connections_is_spared() {
 #[test]
 fn a_phone_that_connects_in_vain_every_half_minute_is_spared() {
     everywhere(|world| {
-        world.play((0..3 * 2_880).map(|n| connect_only(world.start + f64::from(n) * 30.0, "203.0.113.1")).collect());
+        world.play(
+            (0..3 * 2_880).map(|n| connect_only(world.start + f64::from(n) * 30.0, "203.0.113.1")).collect(),
+        );
         world.assert_spared("203.0.113.1");
     });
 }

@@ -68,7 +68,7 @@ fn a_robot_that_guesses_by_digests_is_caught() {
         let robot = "198.51.100.7";
         let guess = |n: i32| digest(world.start + f64::from(n) * 2.0, robot, &user(n as usize));
         world.play((0..40).map(guess).collect());
-        world.assert_caught("a robot that guesses by digests", robot, 20);
+        world.assert_caught("a robot that guesses by digests", robot, 30);
     });
 }
 

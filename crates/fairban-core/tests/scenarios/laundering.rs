@@ -18,12 +18,12 @@ fn launder(world: &mut World, logins: usize, name: impl Fn(usize) -> String, wha
 
 #[test]
 fn a_robot_that_logs_in_after_each_guess_at_an_account_is_caught() {
-    everywhere(|world| launder(world, 1, user, "laundering with one account", 24));
+    everywhere(|world| launder(world, 1, user, "laundering with one account", 40));
 }
 
 #[test]
 fn a_robot_that_logs_in_with_ten_accounts_after_each_guess_is_caught() {
-    everywhere(|world| launder(world, 10, user, "laundering with ten accounts", 40));
+    everywhere(|world| launder(world, 10, user, "laundering with ten accounts", 60));
 }
 
 #[test]

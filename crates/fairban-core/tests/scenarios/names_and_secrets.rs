@@ -7,8 +7,22 @@ fn far_away(n: usize) -> String {
 }
 
 const WORDS: [&str; 16] = [
-    "admin", "oracle", "postgres", "ubuntu", "test", "guest", "support", "backup", "nagios", "mysql", "ftpuser", "demo",
-    "deploy", "jenkins", "www-data", "minecraft",
+    "admin",
+    "oracle",
+    "postgres",
+    "ubuntu",
+    "test",
+    "guest",
+    "support",
+    "backup",
+    "nagios",
+    "mysql",
+    "ftpuser",
+    "demo",
+    "deploy",
+    "jenkins",
+    "www-data",
+    "minecraft",
 ];
 
 #[test]
@@ -19,7 +33,11 @@ fn a_botnet_of_two_names_an_address_loses_its_second_guesses_to_the_dictionary()
         for (n, source) in sources.iter().enumerate() {
             for guess in 0..3 {
                 let now = world.start + n as f64 * 180.0 + guess as f64 * 90.0;
-                traffic.push(unknown(now, source, &format!("{}@site.example", WORDS[(n * 5 + guess * 3) % 16])));
+                traffic.push(unknown(
+                    now,
+                    source,
+                    &format!("{}@site.example", WORDS[(n * 5 + guess * 3) % 16]),
+                ));
             }
         }
         world.play(traffic);
@@ -37,7 +55,12 @@ fn a_botnet_that_tries_popular_secrets_loses_its_later_guesses() {
         for (n, source) in sources.iter().enumerate() {
             for guess in 0..3 {
                 let now = world.start + n as f64 * 180.0 + guess as f64 * 90.0;
-                let mut guess_event = wrong(now, source, &format!("real{}k@site.example", (n * 3 + guess) % 700), ["123456", "password", "qwerty"][guess]);
+                let mut guess_event = wrong(
+                    now,
+                    source,
+                    &absent((n * 3 + guess) % 700),
+                    ["123456", "password", "qwerty"][guess],
+                );
                 guess_event.common_secret = true;
                 traffic.push(guess_event);
             }
@@ -54,7 +77,12 @@ fn spraying_one_secret_over_all_accounts_is_caught() {
     where_settled(|world| {
         let mut traffic = users(world.start, world.start + HOUR);
         for n in 0..200 {
-            traffic.push(wrong(world.start + n as f64 * 8.0, "198.51.100.7", &format!("real{n}k@site.example"), "Winter2026"));
+            traffic.push(wrong(
+                world.start + n as f64 * 8.0,
+                "198.51.100.7",
+                &absent(n as usize),
+                "Winter2026",
+            ));
         }
         world.play(traffic);
         world.assert_caught("spraying", "198.51.100.7", 10);
@@ -94,10 +122,11 @@ fn somebody_whose_old_password_is_everybodys_is_spared() {
     where_settled(|world| {
         let mut traffic = users(world.start, world.start + 2.0 * DAY);
         for n in 0..40 {
-            traffic.push(wrong(world.start + n as f64 * 60.0, &far_away(n), &format!("real{n}k@site.example"), "123456"));
+            traffic.push(wrong(world.start + n as f64 * 60.0, &far_away(n), &absent(n as usize), "123456"));
         }
         for n in 0..500 {
-            let mut old = wrong(world.start + HOUR + f64::from(n) * 300.0, "203.0.113.71", &user(9), "123456");
+            let mut old =
+                wrong(world.start + HOUR + f64::from(n) * 300.0, "203.0.113.71", &user(9), "123456");
             old.common_secret = true;
             traffic.push(old);
         }

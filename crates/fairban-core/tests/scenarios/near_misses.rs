@@ -36,7 +36,9 @@ fn two_people_of_one_house_with_like_names_who_mistype_are_spared() {
 /// All names that one letter more makes of the last.
 fn walk(length: usize) -> impl Iterator<Item = String> {
     (1..=length).flat_map(|n| {
-        "abcdefghijklmnopqrstuvwxyz".chars().map(move |letter| format!("{}{letter}@site.example", "b".repeat(n)))
+        "abcdefghijklmnopqrstuvwxyz"
+            .chars()
+            .map(move |letter| format!("{}{letter}@site.example", "b".repeat(n)))
     })
 }
 
@@ -56,12 +58,33 @@ fn a_robot_that_walks_along_the_names_near_its_own_account_is_caught() {
     where_settled(|world| {
         let robot = "198.51.100.7";
         let mut traffic = Vec::new();
-        for (n, letter) in "abcdefghijklmnopqrstuvwxyz".chars().enumerate() {
+        let own = b"sales";
+        for n in 0..130 {
+            let mut name = own.to_vec();
+            name[n / 26] = b'a' + (n % 26) as u8;
+            let name = String::from_utf8(name).expect("letters");
             let now = world.start + n as f64 * 60.0;
-            traffic.push(unknown(now, robot, &format!("s{letter}les@site.example")));
+            if name != "sales" {
+                traffic.push(unknown(now, robot, &format!("{name}@site.example")));
+            }
             traffic.push(login(now + 2.0, robot, "sales@site.example"));
         }
         world.play(traffic);
-        world.assert_caught("a walker around its own account", robot, 14);
+        world.assert_caught("a walker around its own account", robot, 60);
+    });
+}
+
+#[test]
+fn an_account_that_is_near_the_robots_own_is_no_free_target() {
+    where_settled(|world| {
+        let robot = "198.51.100.7";
+        let mut traffic = Vec::new();
+        for n in 0..300 {
+            let now = world.start + n as f64 * 20.0;
+            traffic.push(wrong(now, robot, "jana@site.example", &format!("guess{n}")));
+            traffic.push(login(now + 2.0, robot, "jan@site.example"));
+        }
+        world.play(traffic);
+        world.assert_caught("guesses at a neighbour of the own account", robot, 80);
     });
 }

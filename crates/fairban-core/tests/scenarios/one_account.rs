@@ -50,6 +50,11 @@ fn two_guesses_a_minute_whose_secrets_do_not_show_raise_an_alarm_within_the_hour
         brute(world, 30.0, 120, false);
         let told = world.alarms().any(|alarm| matches!(alarm, fairban_core::effect::Alarm::Looping { .. }));
         assert!(told, "{}: the admin is told", world.site);
-        world.assert_bounded("one account, 2 a minute, no secrets", world.fate("198.51.100.7").failed, 1.0, 120.0);
+        world.assert_bounded(
+            "one account, 2 a minute, no secrets",
+            world.fate("198.51.100.7").failed,
+            1.0,
+            120.0,
+        );
     });
 }

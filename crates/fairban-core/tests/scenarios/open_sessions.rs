@@ -72,7 +72,7 @@ fn a_robot_at_postfix_is_caught() {
         for n in 0..200 {
             let now = world.start + f64::from(n) * 10.0;
             traffic.push(smtpd_connect(now, CLIENT, 9));
-            traffic.push(refused(now + 1.0, 9, &format!("name{n}o@site.example")));
+            traffic.push(refused(now + 1.0, 9, &no_one(n as usize)));
             traffic.push(smtpd_disconnect(now + 2.0, CLIENT, 9, 0, 1));
         }
         world.play(traffic);
@@ -87,7 +87,7 @@ fn a_robot_that_owns_an_account_and_logs_in_within_each_session_is_caught_or_bou
         for n in 0..400 {
             let now = world.start + f64::from(n) * 10.0;
             traffic.push(smtpd_connect(now, CLIENT, 9));
-            traffic.push(refused(now + 1.0, 9, &format!("name{n}o@site.example")));
+            traffic.push(refused(now + 1.0, 9, &no_one(n as usize)));
             traffic.push(smtpd_disconnect(now + 2.0, CLIENT, 9, 1, 2));
         }
         world.play(traffic);

@@ -17,12 +17,16 @@ fn outage(world: &mut World, outcome: Outcome) {
             now += 70.0;
         }
     }
-    // Somebody new in a hotel, and an office with eight who have not logged in since the log began.
+    // Somebody new in a hotel, and an office of eight that was given another address just then.
     for n in 0..40 {
         traffic.push(login(down - 60.0 + f64::from(n) * 60.0, "203.0.113.8", &user(12)));
         traffic.push(login(down + f64::from(n) * 60.0, "203.0.113.9", &user(13)));
         for number in 20..28 {
-            traffic.push(login(down + f64::from(n) * 60.0 + number as f64, "203.0.113.10", &user(number)));
+            traffic.push(login(
+                down + 150.0 + f64::from(n) * 60.0 + number as f64,
+                "203.0.113.10",
+                &user(number),
+            ));
         }
     }
     for event in &mut traffic {
@@ -88,7 +92,7 @@ fn a_scanner_during_an_outage_is_caught_all_the_same() {
         }
         let robot = "198.51.100.7";
         for n in 0..200 {
-            traffic.push(unknown(down + 300.0 + n as f64, robot, &format!("scan{n}y@site.example")));
+            traffic.push(unknown(down + 300.0 + n as f64, robot, &no_one(n as usize)));
         }
         world.play(traffic);
         world.assert_caught("a scanner during an outage", robot, 12);

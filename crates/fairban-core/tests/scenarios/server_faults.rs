@@ -28,7 +28,8 @@ fn failures_that_postfix_blames_on_its_own_auth_server_are_nobodys() {
             fault.time = at(now + 1.0);
             fault.outcome = Outcome::ServerFault;
             traffic.push(smtpd(5, fault));
-            traffic.push(smtpd(5, attempt(now + 1.0, "203.0.113.5", &user(n as usize % 30), Outcome::Failed)));
+            traffic
+                .push(smtpd(5, attempt(now + 1.0, "203.0.113.5", &user(n as usize % 30), Outcome::Failed)));
             traffic.push(smtpd_disconnect(now + 2.0, "203.0.113.5", 5, 0, 1));
         }
         world.play(traffic);
@@ -39,7 +40,8 @@ fn failures_that_postfix_blames_on_its_own_auth_server_are_nobodys() {
 #[test]
 fn an_account_that_is_disabled_speaks_against_nobody() {
     everywhere(|world| {
-        let denied = |n: i32| attempt(world.start + f64::from(n) * 60.0, "203.0.113.5", &user(3), Outcome::Denied);
+        let denied =
+            |n: i32| attempt(world.start + f64::from(n) * 60.0, "203.0.113.5", &user(3), Outcome::Denied);
         world.play((0..3_000).map(denied).collect());
         world.assert_spared("203.0.113.5");
     });
@@ -53,7 +55,7 @@ fn a_robot_that_guesses_while_the_server_has_trouble_is_caught() {
             let now = world.start + f64::from(n) * 5.0;
             // Every second try meets the fault.
             let outcome = if n % 2 == 0 { Outcome::ServerFault } else { Outcome::UnknownAccount };
-            traffic.push(attempt(now, "198.51.100.7", &format!("name{n}v@site.example"), outcome));
+            traffic.push(attempt(now, "198.51.100.7", &no_one(n as usize), outcome));
         }
         world.play(traffic);
         world.assert_caught("a robot amid server faults", "198.51.100.7", 12);

@@ -104,7 +104,7 @@ fn a_robot_that_repeats_each_guess_at_one_account_is_caught() {
             traffic.push(wrong(now, robot, &user(6), &format!("guess{}", n / 3)));
         }
         world.play(traffic);
-        world.assert_caught("a robot that repeats each guess at one account", robot, 90);
+        world.assert_caught("a robot that repeats each guess at one account", robot, 100);
     });
 }
 

@@ -22,12 +22,26 @@ fn a_botnet_of_one_guess_an_address_gains_a_guess_an_address_and_no_more() {
         // Real names, secrets of its own: the hardest kind.
         let mut traffic = users(world.start, world.start + 6.0 * HOUR);
         let mut chance = Chance::new(14);
-        let sources: Vec<String> =
-            (0..600).map(|n| format!("{}.{}.{}.{}", 11 + n % 80, chance.below(250), chance.below(250), 1 + chance.below(250))).collect();
+        let sources: Vec<String> = (0..600)
+            .map(|n| {
+                format!(
+                    "{}.{}.{}.{}",
+                    11 + n % 80,
+                    chance.below(250),
+                    chance.below(250),
+                    1 + chance.below(250)
+                )
+            })
+            .collect();
         for (n, source) in sources.iter().enumerate() {
             for guess in 0..3 {
                 let now = world.start + n as f64 * 30.0 + f64::from(guess) * 3_000.0;
-                traffic.push(wrong(now, source, &format!("real{}q@site.example", (n * 7 + guess as usize * 211) % 900), &format!("s{n}{guess}")));
+                traffic.push(wrong(
+                    now,
+                    source,
+                    &absent((n * 7 + guess as usize * 211) % 900),
+                    &format!("s{n}{guess}"),
+                ));
             }
         }
         world.play(traffic);

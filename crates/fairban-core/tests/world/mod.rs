@@ -85,7 +85,8 @@ pub fn connect_only(secs: f64, source: &str) -> AuthEvent {
     event.protocol = Protocol::Imap;
     event.source = Some(ip(source));
     event.lasted = Some(Span::secs(0));
-    event.session = Session::Id((secs * 1e6) as u64 ^ u64::from(u32::try_from(source.len()).unwrap_or(0)) << 56);
+    event.session =
+        Session::Id((secs * 1e6) as u64 ^ u64::from(u32::try_from(source.len()).unwrap_or(0)) << 56);
     event
 }
 
@@ -305,7 +306,10 @@ impl World {
     #[track_caller]
     pub fn assert_caught(&self, what: &str, source: &str, at_most: u32) {
         let fate = self.fate(source);
-        println!("{what}, {} site: {} guesses let through, {} kept out", self.site, fate.failed, fate.kept_out);
+        println!(
+            "{what}, {} site: {} guesses let through, {} kept out",
+            self.site, fate.failed, fate.kept_out
+        );
         assert!(self.is_banned(source), "{}: {what} was not banned: {:#?}", self.site, self.explain(source));
         assert!(fate.failed <= at_most, "{}: {what} made {} guesses, over {at_most}", self.site, fate.failed);
     }
@@ -350,11 +354,32 @@ pub fn where_settled(scenario: impl Fn(&mut World)) {
     }
 }
 
-/// Name of a user of the site.
+/// A name that is no near miss of any other: eight letters drawn from a number.
+pub fn name(family: &str, number: usize) -> String {
+    let seed =
+        family.bytes().fold(number as u64, |seed, byte| seed.wrapping_mul(257).wrapping_add(u64::from(byte)));
+    let mut chance = Chance::new(seed);
+    (0..8)
+        .map(|place| {
+            let letters: &[u8] = if place % 2 == 0 { b"bcdfghjklmnprstvwz" } else { b"aeiou" };
+            char::from(letters[chance.below(letters.len())])
+        })
+        .collect()
+}
+
+/// An account that does not exist.
+pub fn no_one(number: usize) -> String {
+    format!("{}@{DOMAIN}", name("no one", number))
+}
+
+/// An account that exists, of somebody who has not logged in since the log began.
+pub fn absent(number: usize) -> String {
+    format!("{}@{DOMAIN}", name("absent", number))
+}
+
+/// A user of the site.
 pub fn user(number: usize) -> String {
-    const FIRST: [&str; 10] =
-        ["alice", "bertram", "cornelia", "dietrich", "eleonore", "friedrich", "gudrun", "heinrich", "isolde", "justus"];
-    format!("{}.{:02}@{DOMAIN}", FIRST[number % 10], number / 10 * 7 + number % 7)
+    format!("{}@{DOMAIN}", name("user", number))
 }
 
 /// Home of that user.
@@ -362,13 +387,19 @@ pub fn home(number: usize) -> String {
     format!("100.{}.{}.9", 64 + number % 64, number % 200)
 }
 
-/// Forty users at home, who look for mail every twenty minutes.
+/// Forty users at home, who look for mail every twenty minutes; ten of them send some.
 pub fn users(from: f64, until: f64) -> Vec<AuthEvent> {
     let mut traffic = Vec::new();
     for number in 0..40 {
         let mut now = from + number as f64 * 27.0;
         while now < until {
             traffic.push(login(now, &home(number), &user(number)));
+            if number % 4 == 0 {
+                let pid = 40_000 + number as u32;
+                traffic.push(smtpd_connect(now, &home(number), pid));
+                traffic.push(smtpd(pid, login(now + 1.0, &home(number), &user(number))));
+                traffic.push(smtpd_disconnect(now + 2.0, &home(number), pid, 1, 1));
+            }
             now += 20.0 * MINUTE;
         }
     }
@@ -382,7 +413,7 @@ pub fn siege(from: f64, until: f64) -> Vec<AuthEvent> {
     let mut number = (from / 100.0) as usize;
     while now < until {
         let source = format!("45.{}.{}.{}", number / 200 % 200, number % 200, 1 + number % 250);
-        traffic.push(unknown(now, &source, &format!("noise{}q{}@{DOMAIN}", number * 7919 % 10_007, number)));
+        traffic.push(unknown(now, &source, &no_one(1_000_000 + number)));
         now += 4.0 * MINUTE;
         number += 1;
     }
