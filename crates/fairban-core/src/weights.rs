@@ -56,6 +56,9 @@ impl Kind {
         }
     }
 
+    /// ρ: 0.02 banned an office of the simulated worlds once, 0.06 lets a scanner guess twice more; 0.03 spares all
+    /// scenarios and keeps the sums of the first three failures where 0.01/0.05 of the literature has them (sim).
+    ///
     /// The model of this kind at a source where no account (`beside_success` false) or some account has succeeded.
     pub(crate) const fn model(self, beside_success: bool) -> Model {
         match (self, beside_success) {
@@ -186,14 +189,14 @@ mod tests {
 
     #[test]
     fn weights_fall_as_the_beta_binomial_says() {
-        // Computed apart: mean 0.01, ρ 0.05, q = 0.98.
+        // Computed apart: mean 0.01, ρ 0.03, q = 0.98.
         let model = Kind::Unknown.model(false);
-        for (n, want) in [(0, 4.585), (1, 2.802), (2, 2.240)] {
+        for (n, want) in [(0, 4.585), (1, 3.206), (2, 2.673)] {
             let got = model.weight(n * 1024).to_f64();
             assert!((got - want).abs() < 0.01, "unknown account no. {}: {got}, not {want}", n + 1);
         }
         let model = Kind::Wrong.model(false);
-        for (n, want) in [(0, 2.976), (1, 2.308), (2, 1.942)] {
+        for (n, want) in [(0, 2.976), (1, 2.525), (2, 2.230)] {
             let got = model.weight(n * 1024).to_f64();
             assert!((got - want).abs() < 0.02, "wrong secret no. {}: {got}, not {want}", n + 1);
         }

@@ -425,6 +425,9 @@ impl Judge {
         let source = self.sources.get_mut(case.unit.0)?;
         if let Some(episode) = source.episode(id.low()) {
             let account = episode.judged_as();
+            if account != id.low() {
+                episode.tries = episode.tries.saturating_add(1);
+            }
             if account == id.low() || source.episode(account).is_some() {
                 return Some(account);
             }
@@ -503,7 +506,7 @@ impl Episode {
             account: name,
             last: secs_u32(now),
             nats: 0,
-            tries: 0,
+            tries: 1,
             tags: [(account >> 16) as u16, account as u16],
             tens_of_minutes: 0,
             near: 0,

@@ -168,6 +168,34 @@ impl Source {
         self.score = if nats < Nats::ZERO { score.max(weights::CREDIT_FLOOR.min(self.score)) } else { score };
     }
 
+    /// Seconds until the end of the ban in force; 0 if there is none.
+    pub(crate) fn banned_for(&self, now: Time) -> u32 {
+        if self.banned_until == 0 {
+            0
+        } else {
+            self.banned_until.saturating_add(1).saturating_sub(secs_u32(now))
+        }
+    }
+
+    /// Whether a ban is over that nobody has looked at since.
+    pub(crate) fn ban_is_over(&self, now: Time) -> bool {
+        self.banned_until != 0 && self.banned_for(now) == 0
+    }
+
+    /// Ends a ban that is over: the evidence starts high, and the record of what was punished is closed.
+    pub(crate) fn end_ban(&mut self, now: Time) {
+        let ended = Time::from_secs(i64::from(self.banned_until));
+        self.banned_until = 0;
+        self.set_score(ended, weights::PROBATION);
+        self.episodes = Box::default();
+        self.open = 0;
+        self.speed = 0;
+        self.flags &= !(SECOND | WEAK | BACK);
+        if now.since(ended) <= weights::BACK_WITHIN {
+            self.flags |= BACK;
+        }
+    }
+
     /// Brings the sum and the counts up to now.
     fn settle(&mut self, now: Time) {
         let age = self.age(now);

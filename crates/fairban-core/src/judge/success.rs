@@ -293,17 +293,16 @@ impl Judge {
         let (Some(id), unit, now) = (case.id, case.unit, self.now) else { return };
         let from = if hit { now.plus(QUARANTINE) } else { now };
         let gone = self.accounts.add(id, key, unit, now, from, &self.limits);
-        self.pairs = (self.pairs + 1).saturating_sub(gone.len() as u64);
         for evicted in gone {
-            if let Some(source) = self.sources.get_mut(evicted.0) {
-                source.ok = source.ok.saturating_sub(1);
+            if let Some(source) = self.sources.get_mut(evicted.0).filter(|source| source.ok > 0) {
+                source.ok -= 1;
                 self.clients -= u32::from(source.ok == 0);
             }
         }
         let word = self.word(key);
         self.across.bar_word(word);
         if !hit {
-            self.admit(unit, case.attempt.source);
+            self.admit(id, unit, case.attempt.source);
         }
     }
 
@@ -313,12 +312,15 @@ impl Judge {
         let Some(pair) = self.accounts.pair_mut(id, unit) else { return };
         pair.familiar_from = secs_u32(now);
         let address = unit.address();
-        self.admit(unit, address);
+        self.admit(id, unit, address);
     }
 
     /// One more account logs in at this source.
-    fn admit(&mut self, unit: Unit, address: IpAddr) {
+    fn admit(&mut self, id: super::AccountId, unit: Unit, address: IpAddr) {
         let now = self.now;
+        if let Some(pair) = self.accounts.pair_mut(id, unit) {
+            pair.admitted = true;
+        }
         self.make_room_for_client(unit);
         let source = self.source(unit);
         let newcomer = source.ok == 0;
@@ -334,8 +336,8 @@ impl Judge {
         if ok >= HUB_ACCOUNTS && flags & HUB == 0 && self.is_hub(unit) {
             self.tell_hub(unit, address, ok);
         }
-        let many = self.pairs >= 40 && self.accounts.len() >= 20;
-        if many && flags & PROXY == 0 && u64::from(ok) * 10 >= self.pairs * 8 {
+        let many = self.accounts.pairs() >= 40 && self.accounts.len() >= 20;
+        if many && flags & PROXY == 0 && u64::from(ok) * 10 >= self.accounts.pairs() * 8 {
             if let Some(source) = self.sources.get_mut(unit.0) {
                 source.flags |= PROXY;
             }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::prefixes::PrefixKey;
-use super::source::{BACK, EpisodeState, SECOND, Source, Unit, WEAK, secs_u32};
+use super::source::{EpisodeState, Source, Unit, WEAK, secs_u32};
 use super::{Case, Judge};
 use crate::effect::{Alarm, Ban, Effect, RobotKind, Signal, SignalSum, UnbanReason};
 use crate::event::Outcome;
@@ -109,15 +109,16 @@ impl Judge {
             accounts: source.episodes.len() as u32,
             weak: source.has(WEAK),
         };
-        let waiting: Vec<u32> = source
-            .episodes
-            .iter()
-            .filter(|episode| episode.state == EpisodeState::Pending)
-            .map(|episode| episode.account)
-            .collect();
+        // What waits is part of what the ban punishes: it is not weighed a second time when the ban is over.
+        let mut waiting = Vec::new();
+        for episode in source.episodes.iter_mut().filter(|e| e.state == EpisodeState::Pending) {
+            episode.state = EpisodeState::Weighed;
+            waiting.push(episode.account);
+        }
         for account in waiting {
             self.pending.remove(unit, account);
         }
+        self.convictions.note(unit.0, &ban, &self.limits);
         self.effects.push_back(Effect::Ban(ban));
     }
 
@@ -134,7 +135,7 @@ impl Judge {
             Some(Kind::Wrong | Kind::Failed) => RobotKind::PasswordGuessing,
             _ => RobotKind::Botnet,
         });
-        self.effects.push_back(Effect::Ban(Ban {
+        let ban = Ban {
             id,
             prefix: net,
             time: now,
@@ -146,7 +147,9 @@ impl Judge {
             attempts: members,
             accounts: members,
             weak: false,
-        }));
+        };
+        self.convictions.note(key.apart(), &ban, &self.limits);
+        self.effects.push_back(Effect::Ban(ban));
     }
 
     /// Whether a ban in force would have kept this attempt out. Ends bans that are over.
@@ -156,6 +159,7 @@ impl Judge {
             // A neighbour who was familiar before the ban began is let in, and the prefix with him.
             if case.familiar && case.attempt.outcome == Outcome::Success {
                 self.prefixes.unban(key);
+                self.convictions.lift(key.apart(), now);
                 let id = self.next_id();
                 let reason = UnbanReason::Narrowed;
                 self.effects.push_back(Effect::Unban { id, of, prefix: net, time: now, reason });
@@ -167,20 +171,10 @@ impl Judge {
         if source.banned_until == 0 {
             return false;
         }
-        if secs_u32(now) <= source.banned_until {
+        if !source.ban_is_over(now) {
             return true;
         }
-        // Probation: the evidence starts high, and the record of what was punished is closed.
-        let ended = Time::from_secs(i64::from(source.banned_until));
-        source.banned_until = 0;
-        source.set_score(ended, weights::PROBATION);
-        source.episodes = Box::default();
-        source.open = 0;
-        source.speed = 0;
-        source.flags &= !(SECOND | WEAK | BACK);
-        if now.since(ended) <= weights::BACK_WITHIN {
-            source.flags |= BACK;
-        }
+        source.end_ban(now);
         self.dossiers.close(unit);
         self.dossiers.note(
             unit,

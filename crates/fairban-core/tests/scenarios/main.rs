@@ -11,6 +11,7 @@ mod blind_services;
 mod cold_start;
 mod connection_floods;
 mod digest_then_plain;
+mod explanations;
 mod hits;
 mod laundering;
 mod lookalikes;
