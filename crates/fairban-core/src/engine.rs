@@ -169,6 +169,8 @@ impl Engine {
             self.joiner.advance(due, &mut self.joined);
             if self.joined.is_empty() {
                 self.judge.advance(due);
+            } else {
+                self.judge.set_now(due);
             }
             self.take_joined();
             self.now = due;

@@ -162,6 +162,12 @@ impl Judge {
         self.now = self.now.max(now);
     }
 
+    /// Says what time it is without weighing anything: what comes now comes before what is due now. Nothing may be due
+    /// before.
+    pub(crate) fn set_now(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
     /// Takes what the joiner made of the lines. [`Judge::advance`] has been called for its time.
     pub(crate) fn take(&mut self, joined: &Joined) {
         match joined {
