@@ -68,7 +68,7 @@ impl Town {
                 3 => lines.push(digest(now - 1.0, source, &name.replacen('@', "s@", 1))),
                 // Nobody looks after this device; an old password, an account that is gone.
                 4 if number % 3 == 0 => {
-                    let old = self.failure(now, source, &name, "old");
+                    let old = self.failure(now, source, &name, &format!("old{number}"));
                     self.traffic.push(of(service, old));
                     now += every.min(600.0);
                     continue;
@@ -84,7 +84,8 @@ impl Town {
                 7 | 8 if self.chance.is(0.3) => {
                     for attempt in 0..1 + self.chance.below(3) {
                         let again = now - 60.0 + attempt as f64 * 17.0;
-                        let typo = self.failure(again, source, &name, &format!("typo{visit}{attempt}"));
+                        let typo =
+                            self.failure(again, source, &name, &format!("typo{number}.{visit}.{attempt}"));
                         lines.push(typo);
                     }
                     if self.chance.is(0.2) {
@@ -101,7 +102,7 @@ impl Town {
                 }
                 10 => lines.push(connect_only(now + 2.0, source)),
                 _ if self.chance.is(0.02) => {
-                    let typo = self.failure(now - 9.0, source, &name, &format!("slip{visit}"));
+                    let typo = self.failure(now - 9.0, source, &name, &format!("slip{number}.{visit}"));
                     lines.push(typo);
                 }
                 _ => {}
@@ -116,8 +117,12 @@ impl Town {
             let hotel = format!("203.{}.{}.9", number % 100, number / 100);
             let arrival = self.chance.between(0.2, 0.9) * self.until;
             for attempt in 0..self.chance.below(3) {
-                let typo =
-                    self.failure(arrival + attempt as f64 * 20.0, &hotel, &name, &format!("h{attempt}"));
+                let typo = self.failure(
+                    arrival + attempt as f64 * 20.0,
+                    &hotel,
+                    &name,
+                    &format!("hotel{number}.{attempt}"),
+                );
                 self.traffic.push(typo);
             }
             self.traffic.push(login(arrival + 80.0, &hotel, &name));

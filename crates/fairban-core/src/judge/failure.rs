@@ -17,6 +17,8 @@ const STALE_TRIES: u16 = 20;
 const STALE_SPAN: Span = Span::hours(1);
 /// Untagged tries at one account before it is told as looping.
 const LOOPING_TRIES: u16 = 60;
+/// Failures in a row at an account whose pair is in quarantine that its owner may make.
+const OWNER_FAILURES_MAX: u16 = 6;
 /// Near misses and other forms of a name that are taken for one account; a walker of near misses gains no more.
 const NEAR_MAX: u8 = 2;
 /// Failing accounts of a stranger that no outage excuses.
@@ -28,7 +30,7 @@ impl Judge {
         if self.sights.note(attempt.service, false, self.now) {
             self.alarm(Alarm::Blind { service: attempt.service });
         }
-        if case.familiar {
+        if case.familiar || self.owns(case) {
             self.familiar_failure(case);
             return;
         }
@@ -51,6 +53,13 @@ impl Judge {
             None => self.open(case, id, kind, now),
         }
         self.check(case.unit);
+    }
+
+    /// Whether the account logged in here lately although its pair is in quarantine: who has found a secret does not
+    /// guess on at it, so a few failures are its owner's slips. More since the last success are not.
+    fn owns(&mut self, case: &Case<'_>) -> bool {
+        let pair = case.id.and_then(|id| self.accounts.pair_mut(id, case.unit));
+        pair.is_some_and(|pair| pair.failures < OWNER_FAILURES_MAX)
     }
 
     /// A failure at an account that has logged in here before weighs nothing. It may tell of an outage or an old password.

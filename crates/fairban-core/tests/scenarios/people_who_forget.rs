@@ -77,6 +77,48 @@ fn somebody_who_asks_his_password_manager_for_six_sites_secrets_is_spared() {
 }
 
 #[test]
+fn somebody_who_gave_up_twice_and_mistypes_for_ever_after_is_spared() {
+    everywhere(|world| {
+        let mut traffic = Vec::new();
+        // Two evenings with three wrong secrets each, which looks like brute force when the right one comes.
+        for n in 0..6 {
+            let now = world.start + f64::from(n / 3) * HOUR + f64::from(n) * 20.0;
+            traffic.push(wrong(now, PERSON, &user(3), &format!("maybe{n}")));
+        }
+        for n in 0..300 {
+            let now = world.start + DAY / 4.0 + f64::from(n) * HOUR;
+            if n % 2 == 0 {
+                traffic.push(wrong(now - 200.0, PERSON, &user(3), &format!("typo{n}")));
+            }
+            traffic.push(login(now, PERSON, &user(3)));
+        }
+        world.play(traffic);
+        world.assert_spared(PERSON);
+    });
+}
+
+#[test]
+fn a_robot_that_guesses_on_after_a_hit_at_the_same_account_is_caught() {
+    where_settled(|world| {
+        // The secret was found and changed; the robot goes on.
+        let robot = "198.51.100.7";
+        for n in 0..6 {
+            world.take(&wrong(world.start + f64::from(n) * 30.0, robot, &user(3), &format!("guess{n}")));
+        }
+        world.take(&login(world.start + 300.0, robot, &user(3)));
+        for n in 6..200 {
+            world.take(&wrong(
+                world.start + 300.0 + f64::from(n) * 30.0,
+                robot,
+                &user(3),
+                &format!("guess{n}"),
+            ));
+        }
+        world.assert_caught("brute force that goes on after its hit", robot, 60);
+    });
+}
+
+#[test]
 fn a_robot_that_guesses_four_secrets_an_account_is_caught() {
     where_settled(|world| {
         let robot = "198.51.100.7";
