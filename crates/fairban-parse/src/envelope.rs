@@ -119,11 +119,13 @@ fn after_host(text: &[u8]) -> Option<Head<'_>> {
         return (!head.program.is_empty()).then_some(head);
     }
     let text = &text[end + 1..];
-    let beginning = &text[..text.len().min(PROGRAM_BYTES_MAX)];
-    Some(match word(beginning) {
-        Some((first, _)) if is_facility_and_severity(first) => after_tag(&text[first.len() + 1..]),
-        _ => after_tag(text),
-    })
+    if let Some((first, rest)) = word(&text[..text.len().min(PROGRAM_BYTES_MAX)])
+        && is_facility_and_severity(first)
+    {
+        let _ = rest;
+        return Some(after_tag(&text[first.len() + 1..]));
+    }
+    Some(after_tag(text))
 }
 
 /// `TAG: BODY`, or a line of Dovecot's own file.
@@ -183,7 +185,7 @@ fn is_facility_and_severity(word: &[u8]) -> bool {
 fn is_dovecot_process(text: &[u8]) -> bool {
     const LEVELS: [&[u8]; 6] =
         [b": Info: ", b": Warning: ", b": Error: ", b": Fatal: ", b": Panic: ", b": Debug: "];
-    const PROCESSES: [&[u8]; 36] = [
+    const PROCESSES: [&[u8]; 35] = [
         b"aggregator",
         b"anvil",
         b"auth",
@@ -201,7 +203,6 @@ fn is_dovecot_process(text: &[u8]) -> bool {
         b"imap-login",
         b"imap-urlauth",
         b"imap-urlauth-login",
-        b"imap-urlauth-worker",
         b"indexer",
         b"indexer-worker",
         b"ipc",
