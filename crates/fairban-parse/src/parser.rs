@@ -34,6 +34,14 @@ pub enum Parsed {
     },
     /// A line of a service, without an event.
     Nothing(Service),
+    /// The log lost lines, and does not say of which service: what every service of this file may have told is missing.
+    /// Where the service is known this is an [`Parsed::Event`] with [`Tells::Gap`].
+    Gap {
+        /// When.
+        stamp: Stamp,
+        /// How many lines; 0 if the line does not say.
+        lost: u32,
+    },
     /// A line of another program.
     Foreign,
     /// A line of no known format.
