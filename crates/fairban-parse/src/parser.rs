@@ -73,7 +73,8 @@ impl Parser {
     fn short_line(&self, line: &[u8], health: &mut Health) -> Parsed {
         let Some((raw_stamp, record)) = split(line) else { return Parsed::NoFormat };
         let (record, times) = repeated(record);
-        let Some((service, grammar)) = route(&record) else {
+        let routed = if raw_stamp.is_multilog() { route_multilog(&record) } else { route(&record) };
+        let Some((service, grammar)) = routed else {
             let Some(gap) = gap::read(&record) else { return Parsed::Foreign };
             let Some(stamp) = raw_stamp.parse() else { return Parsed::NoFormat };
             let lost = gap.lost;
@@ -108,9 +109,9 @@ impl Parser {
 fn route(record: &Record<'_>) -> Option<(Service, Grammar)> {
     let program = record.program;
     match program {
-        b"vpopmail" => return Some((Service::Vpopmail, vpopmail::read)),
+        b"vpopmail" | b"vchangepw" => return Some((Service::Vpopmail, vpopmail::read)),
         b"tcpserver" => return Some((Service::Tcpserver, tcpserver::read)),
-        b"sslserver" => return Some((Service::Sslserver, tcpserver::read)),
+        b"sslserver" | b"sslhandle" => return Some((Service::Sslserver, tcpserver::read)),
         b"dovecot" => return Some((Service::Dovecot, dovecot::read)),
         b"sshd" | b"sshd-session" | b"sshd-auth" => return Some((Service::Sshd, sshd::read)),
         _ => {}
@@ -124,6 +125,18 @@ fn route(record: &Record<'_>) -> Option<(Service, Grammar)> {
         Some(b'p') if record.body.starts_with(b"pam_") => Some((Service::Pam, pam::read)),
         _ => None,
     }
+}
+
+/// Which grammar reads a record of multilog's. vchkpw logs to syslog: what bears its name here is its standard error,
+/// or was written by a client who got a line feed into that, and may be a perfect line of a login.
+fn route_multilog(record: &Record<'_>) -> Option<(Service, Grammar)> {
+    let is_vchkpw = record.program.starts_with(b"vchkpw")
+        || record.program == b"vpopmail"
+        || record.body.starts_with(b"vchkpw-");
+    if is_vchkpw || tcpserver::is_client_text(record) {
+        return Some((Service::Tcpserver, tcpserver::read));
+    }
+    route(record)
 }
 
 /// `postfix/smtpd`, `postfix/submission/smtpd`, `postfix-relay/smtps/smtpd`; and `postfix` alone, which is what rsyslog
