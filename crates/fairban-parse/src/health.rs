@@ -1,9 +1,10 @@
 //! How well each service is understood: filters that rot must be loud.
 
 use fairban_core::event::Service;
+use serde::{Deserialize, Serialize};
 
 /// Counters of one service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceHealth {
     /// Lines of this service.
     pub lines: u64,
@@ -20,7 +21,7 @@ pub struct ServiceHealth {
 }
 
 /// Counters of a whole input. Adding up the healths of its parts gives the health of the whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// All lines.
     pub lines: u64,
