@@ -76,14 +76,14 @@ pub(crate) fn id_of(effect: &Effect) -> Option<u64> {
 
 /// Writes the summary: counters of all that was read, in this run and those that it goes on from. It holds nothing that
 /// depends on how the input was cut.
-pub(crate) fn write_summary(out: &mut impl Write, tally: &Tally, health: &Health, overlong: u64) -> io::Result<()> {
+pub(crate) fn write_summary(out: &mut impl Write, tally: &Tally, health: &Health) -> io::Result<()> {
     let mut object = Object::new("summary", 0);
     object = match tally.span {
         Some((first, last)) => object.text("time", &rfc3339(last)).text("from", &rfc3339(first)),
         None => object.raw("time", "null").raw("from", "null"),
     };
     object = object.number("lines", health.lines).number("bytes", health.bytes);
-    object = object.number("overlong_lines", overlong).number("no_format", health.no_format);
+    object = object.number("too_long", health.too_long).number("no_format", health.no_format);
     object = object.number("foreign", health.foreign).raw("services", &services(health)).totals(&tally.totals);
     object = object.number("sources", tally.people.sources).raw("robots", &kinds(tally));
     let casualties = tally.robots.rows().iter().filter(|robot| robot.is_casualty());

@@ -16,7 +16,7 @@ use crate::error::{self, Failure, Kind, shown};
 use crate::explain::History;
 use crate::input::{Family, Gathered, Input, discover};
 use crate::json::{self, Place};
-use crate::pipeline::{Certainty, Item, Merge, Settings, StreamState, health};
+use crate::pipeline::{Certainty, Item, Merge, Settings, StreamState};
 use crate::progress::Progress;
 use crate::report::{self, Report};
 use crate::state::{self, State};
@@ -50,9 +50,8 @@ pub(crate) fn replay(args: &ReplayArgs) -> Done {
     if let Some(place) = place {
         let (engine, tally) = checkpoint.unwrap_or_else(|| judge.snapshot());
         let logs = merge.states().into_iter().chain(unclaimed).collect();
-        let (health, overlong) = (judge.health.clone(), judge.overlong);
-        let services = args.services();
-        place.store(&State { services, engine, tally, health, overlong, told: judge.told, logs })?;
+        let (services, health, told) = (args.services(), judge.health.clone(), judge.told);
+        place.store(&State { services, engine, tally, health, told, logs })?;
     }
     if !args.quiet {
         error::note(&report::speed(&judge.health, started.elapsed()));
@@ -110,7 +109,7 @@ fn set_up(
         Failure::new(Kind::Config, format!("the state file {path} cannot be used")).caused_by(&cause).hint(hint)
     })?;
     let mut judge = Judge::new(engine, saved.tally, args);
-    (judge.health, judge.overlong, judge.told) = (saved.health, saved.overlong, saved.told);
+    (judge.health, judge.told) = (saved.health, saved.told);
     judge.told_before = saved.told;
     let (logs, unclaimed) = claim(gathered.inputs, saved.logs);
     Ok((judge, logs, unclaimed))
@@ -176,8 +175,7 @@ fn tell_of_logs(merge: &mut Merge, judge: &mut Judge, args: &ReplayArgs) -> bool
     for (input, format, read) in merge.read() {
         report::warn_of_log(input, format, read, args.state.is_some());
         any |= read.error.is_none() || read.lines > 0;
-        judge.overlong += read.overlong;
-        health::add(&mut judge.health, read.health.clone());
+        judge.health.absorb(&read.health);
     }
     any
 }
@@ -187,7 +185,6 @@ struct Judge {
     engine: Engine,
     tally: Tally,
     health: Health,
-    overlong: u64,
     /// Effects up to this number were told in earlier runs.
     told_before: u64,
     told: u64,
@@ -202,7 +199,6 @@ impl Judge {
             engine,
             tally,
             health: Health::default(),
-            overlong: 0,
             told_before: 0,
             told: 0,
             effects: Vec::new(),
@@ -248,7 +244,7 @@ impl Judge {
     /// The summary, the explanation or the report.
     fn conclude(mut self, args: &ReplayArgs) -> Done {
         let written = if let Some(out) = &mut self.json {
-            json::write_summary(out, &self.tally, &self.health, self.overlong).and_then(|()| out.flush())
+            json::write_summary(out, &self.tally, &self.health).and_then(|()| out.flush())
         } else if let Some(history) = &self.history {
             let explanation = self.engine.explain(history.subject());
             history.write(explanation.as_ref(), &zone(args))
@@ -256,7 +252,6 @@ impl Judge {
             let report = Report {
                 tally: &self.tally,
                 health: &self.health,
-                overlong: self.overlong,
                 blindness: &fairban_core::event::Service::ALL.map(|service| self.engine.blindness(service)),
                 zone: &zone(args),
                 all: args.all,

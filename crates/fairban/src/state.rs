@@ -38,7 +38,6 @@ pub(crate) struct State {
     pub(crate) engine: Vec<u8>,
     pub(crate) tally: Tally,
     pub(crate) health: Health,
-    pub(crate) overlong: u64,
     /// Effects up to this number have been told.
     pub(crate) told: u64,
     pub(crate) logs: Vec<(Family, StreamState)>,

@@ -1,16 +1,16 @@
-//! A stream of bytes cut into blocks of whole lines, in bounded memory whatever the stream holds.
+//! A stream of bytes cut into blocks of whole lines, in bounded memory whatever the stream holds: a line longer than
+//! [`LINE_BYTES_MAX`] is no record, so it is skipped and counted, and a file without line feeds costs no memory.
 
 use std::io::{self, Read};
 
+use fairban_parse::parser::LINE_BYTES_MAX;
 use memchr::{memchr, memrchr};
 use serde::{Deserialize, Serialize};
 
 /// The size of a block: large enough that handing it over costs nothing, small enough to stay in the cache.
 pub(crate) const BLOCK_BYTES: usize = 256 * 1024;
 
-/// Longer lines are no log records (syslog cuts at 8 KiB and less); they are skipped and counted, so that a file
-/// without line feeds costs no memory. Less than [`BLOCK_BYTES`].
-pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
+const _: () = assert!(LINE_BYTES_MAX < BLOCK_BYTES, "the beginning of a line fits a block");
 
 /// Whole lines, each with its line feed; only the last line of a stream may lack one.
 #[derive(Debug, Default)]

@@ -1,12 +1,11 @@
 //! The clock of one log: finds the year of stamps that have none, and can be put aside and taken up again.
 
 use fairban_core::time::Time;
-use fairban_parse::clock::Clock;
+use fairban_parse::clock::{Clock, ClockState};
 use fairban_parse::stamp::Stamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ZonedDateTime};
-use serde::{Deserialize, Serialize};
 
 /// How the year of a first stamp without one is found.
 #[derive(Clone, Copy, Debug)]
@@ -24,27 +23,13 @@ pub(crate) struct FileClock {
     zone: TimeZone,
     hint: YearHint,
     clock: Option<Clock>,
-    last: Option<LastStamp>,
-}
-
-/// The last stamp that a clock resolved, from which it can be set again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LastStamp {
-    time: Time,
-    /// Month, day and microseconds of a stamp without zone; with its year if it had one.
-    local: Option<(Option<i16>, u8, u8, i64)>,
 }
 
 impl FileClock {
-    pub(crate) fn new(zone: TimeZone, hint: YearHint, last: Option<LastStamp>) -> FileClock {
-        let mut clock = FileClock { zone, hint, clock: None, last };
-        if let Some(last) = last {
-            let year = clock.year_of(last.time);
-            let mut inner = Clock::new(clock.zone.clone(), year);
-            inner.resolve(&last.stamp());
-            clock.clock = Some(inner);
-        }
-        clock
+    /// A clock, or one that goes on where another of the same log stopped.
+    pub(crate) fn new(zone: TimeZone, hint: YearHint, state: Option<ClockState>) -> FileClock {
+        let clock = state.map(|state| Clock::with_state(zone.clone(), state));
+        FileClock { zone, hint, clock }
     }
 
     /// The point in time of a stamp.
@@ -52,14 +37,12 @@ impl FileClock {
         if self.clock.is_none() {
             self.clock = Some(Clock::new(self.zone.clone(), self.first_year(stamp)));
         }
-        let time = self.clock.as_mut().map_or(Time::MIN, |clock| clock.resolve(stamp));
-        self.last = Some(LastStamp::of(stamp, time));
-        time
+        self.clock.as_mut().map_or(Time::MIN, |clock| clock.resolve(stamp))
     }
 
     /// From which [`FileClock::new`] makes this clock again.
-    pub(crate) fn last(&self) -> Option<LastStamp> {
-        self.last
+    pub(crate) fn state(&self) -> Option<ClockState> {
+        self.clock.as_ref().map(Clock::state)
     }
 
     fn first_year(&self, stamp: &Stamp) -> i16 {
@@ -82,22 +65,5 @@ impl FileClock {
 
     fn year_of(&self, time: Time) -> i16 {
         Timestamp::from_microsecond(time.micros()).map_or(1970, |at| ZonedDateTime::new(at, self.zone.clone()).year())
-    }
-}
-
-impl LastStamp {
-    fn of(stamp: &Stamp, time: Time) -> LastStamp {
-        let local = match *stamp {
-            Stamp::Utc(_) => None,
-            Stamp::Local { year, month, day, micros } => Some((year, month, day, micros)),
-        };
-        LastStamp { time, local }
-    }
-
-    fn stamp(self) -> Stamp {
-        match self.local {
-            None => Stamp::Utc(self.time),
-            Some((year, month, day, micros)) => Stamp::Local { year, month, day, micros },
-        }
     }
 }

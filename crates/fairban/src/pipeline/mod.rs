@@ -11,7 +11,6 @@
 
 mod clock;
 mod feed;
-pub(crate) mod health;
 mod parse;
 mod stream;
 

@@ -6,7 +6,7 @@ use fairban_parse::parser::{Parsed, Parser};
 use fairban_parse::stamp::Stamp;
 use memchr::memchr;
 
-use crate::input::blocks::{Block, LINE_BYTES_MAX};
+use crate::input::blocks::Block;
 
 /// A line that matters.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct ParsedLine {
     pub(crate) to: u32,
     /// Lines before it in this block.
     pub(crate) lines_before: u32,
+    /// Services with a line before it in this block, one bit each.
+    pub(crate) services_before: u32,
     pub(crate) stamp: Stamp,
     pub(crate) told: Told,
 }
@@ -25,8 +27,8 @@ pub(crate) struct ParsedLine {
 pub(crate) enum Told {
     /// Something about a login.
     Event(AuthEvent),
-    /// That the log lost lines, of whatever service: those that were seen before it in this block, one bit each.
-    Gap { lost: u32, services_before: u32 },
+    /// That the log lost lines of a service, or of any.
+    Gap { lost: u32, service: Option<Service> },
 }
 
 /// A block that has been read.
@@ -37,8 +39,6 @@ pub(crate) struct ParsedBlock {
     pub(crate) health: Health,
     /// Lines in it, skipped ones included.
     pub(crate) line_count: u32,
-    /// Lines skipped because they were too long.
-    pub(crate) overlong: u32,
     /// Services with a line in it, one bit each at [`Service::index`].
     pub(crate) services: u32,
 }
@@ -62,32 +62,27 @@ impl BlockParser {
             lines: Vec::new(),
             health: Health::default(),
             line_count: 0,
-            overlong: 0,
             services: 0,
         };
         let bytes = block.bytes();
         let mut from = 0;
         while from < bytes.len() {
             let to = memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at);
-            if to - from > LINE_BYTES_MAX {
-                parsed.count_overlong((to + 1 - from) as u64);
-            } else {
-                self.line(&bytes[from..to], from as u32, &mut parsed);
-            }
+            self.line(&bytes[from..to], from as u32, &mut parsed);
             from = to + 1;
         }
         if let Some(skipped) = block.skipped_bytes {
-            parsed.count_overlong(skipped);
+            parsed.count_skipped(skipped);
         }
         parsed.block = block;
         parsed
     }
 
     fn line(&self, line: &[u8], from: u32, into: &mut ParsedBlock) {
-        let lines_before = into.line_count;
+        let (lines_before, services_before) = (into.line_count, into.services);
         into.line_count += 1;
         let mut keep = |stamp, told| {
-            into.lines.push(ParsedLine { from, to: from + line.len() as u32, lines_before, stamp, told });
+            into.lines.push(ParsedLine { from, to: from + line.len() as u32, lines_before, services_before, stamp, told });
         };
         match self.parser.line(line, &mut into.health) {
             Parsed::Event(stamp, event) => {
@@ -96,6 +91,7 @@ impl BlockParser {
                     keep(stamp, Told::Event(event));
                 }
             }
+            Parsed::Gap { stamp, service, lost } => keep(stamp, Told::Gap { lost, service }),
             Parsed::Nothing(service) => into.services |= bit(service),
             Parsed::Foreign | Parsed::NoFormat => {}
         }
@@ -110,15 +106,16 @@ impl BlockParser {
 
 impl ParsedBlock {
     /// A line too long to be a record is a line of no known format.
-    fn count_overlong(&mut self, bytes: u64) {
+    fn count_skipped(&mut self, bytes: u64) {
         self.line_count += 1;
-        self.overlong += 1;
         self.health.lines += 1;
         self.health.bytes += bytes;
         self.health.no_format += 1;
+        self.health.too_long += 1;
     }
 }
 
-fn bit(service: Service) -> u32 {
+/// The bit of a service in a set of services.
+pub(crate) fn bit(service: Service) -> u32 {
     1 << service.index()
 }

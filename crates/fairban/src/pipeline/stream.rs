@@ -11,13 +11,13 @@ use std::vec;
 
 use fairban_core::event::{AuthEvent, Tells};
 use fairban_core::time::{Span, Time};
+use fairban_parse::clock::ClockState;
 use fairban_parse::health::Health;
 use serde::{Deserialize, Serialize};
 
-use super::clock::{FileClock, LastStamp};
-use super::health;
+use super::clock::FileClock;
 use super::feed::{Buffers, Fed, Feed};
-use super::parse::{BlockParser, ParsedBlock, ParsedLine, Told};
+use super::parse::{BlockParser, ParsedBlock, ParsedLine, Told, bit};
 use crate::input::blocks::{Block, Tail};
 
 /// A leap that one of so many following events takes back is an error of the line that made it.
@@ -59,7 +59,7 @@ pub(crate) struct HeldEvent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StreamState {
     pub(crate) tail: Tail,
-    pub(crate) clock: Option<LastStamp>,
+    pub(crate) clock: Option<ClockState>,
     /// The merging time of the last event that was decided.
     pub(crate) latest: Option<Time>,
     pub(crate) services: u32,
@@ -71,7 +71,6 @@ pub(crate) struct StreamState {
 pub(crate) struct ReadSoFar {
     pub(crate) health: Health,
     pub(crate) lines: u64,
-    pub(crate) overlong: u64,
     /// What cut the log short.
     pub(crate) error: Option<io::Error>,
 }
@@ -183,7 +182,7 @@ impl Stream {
         let (latest, again) = self.redo.clone().unwrap_or((self.latest, Vec::new()));
         StreamState {
             tail: self.tail.clone(),
-            clock: self.clock.last(),
+            clock: self.clock.state(),
             latest,
             services: self.services | self.block_services,
             held: again.into_iter().chain(self.window.iter().map(|waiting| self.hold(waiting))).collect(),
@@ -211,8 +210,8 @@ impl Stream {
         };
         match line.told {
             Told::Event(event) => wait(event),
-            Told::Gap { lost, services_before } => {
-                let seen = self.services | services_before;
+            Told::Gap { lost, service } => {
+                let seen = service.map_or(self.services | line.services_before, bit);
                 self.parser.wanted(seen).for_each(|service| wait(AuthEvent::new(service, Tells::Gap { lost })));
             }
         }
@@ -240,8 +239,7 @@ impl Stream {
         self.block_services = parsed.services;
         self.lines_before_block = self.read.lines;
         self.read.lines += u64::from(parsed.line_count);
-        self.read.overlong += u64::from(parsed.overlong);
-        health::add(&mut self.read.health, parsed.health);
+        self.read.health.absorb(&parsed.health);
     }
 
     fn leave_block(&mut self) {

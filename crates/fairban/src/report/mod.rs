@@ -14,7 +14,6 @@ use crate::tally::Tally;
 pub(crate) struct Report<'a> {
     pub(crate) tally: &'a Tally,
     pub(crate) health: &'a Health,
-    pub(crate) overlong: u64,
     pub(crate) blindness: &'a [Blindness],
     pub(crate) zone: &'a TimeZone,
     pub(crate) all: bool,
