@@ -1,19 +1,16 @@
 //! How well each service is understood: filters that rot must be loud.
 
-use core::fmt::Write as _;
-
 use fairban_core::escape::escaped;
 use fairban_core::event::Service;
-use memchr::memmem;
+use serde::{Deserialize, Serialize};
 
-/// Most lines kept of a service that look like the outcome of a login and are not understood. The first ones stay.
+/// Sample lines kept of a service.
 pub const SAMPLES_MAX: usize = 5;
-
-/// Longest sample, in bytes after escaping.
+/// Bytes of a sample line.
 pub const SAMPLE_BYTES_MAX: usize = 200;
 
 /// Counters of one service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceHealth {
     /// Lines of this service.
     pub lines: u64,
@@ -25,13 +22,12 @@ pub struct ServiceHealth {
     pub odd: u64,
     /// Not understood though they look like the outcome of a login.
     pub login_like: u64,
-    /// Up to [`SAMPLES_MAX`] of the latter (the first ones), escaped, cut to [`SAMPLE_BYTES_MAX`] bytes. What may be a
-    /// secret is left out.
+    /// Up to [`SAMPLES_MAX`] of the latter (the first ones), escaped, cut to [`SAMPLE_BYTES_MAX`] bytes, secrets blanked.
     pub samples: Vec<String>,
 }
 
-/// Counters of a whole input. Adding up the healths of its parts gives the health of the whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Counters of a whole input. Adding up the healths of its parts, in order, gives the health of the whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// All lines.
     pub lines: u64,
@@ -43,34 +39,34 @@ pub struct Health {
     pub too_long: u64,
     /// Lines of programs that no grammar claims.
     pub foreign: u64,
-    /// Lines in which the log says that it lost others.
+    /// Notices that lines were lost, and repetitions without the line.
     pub gaps: u64,
     /// By service, at [`Service::index`].
     pub services: [ServiceHealth; Service::ALL.len()],
 }
 
 impl Health {
-    /// The counters of one service.
-    pub const fn service(&self, service: Service) -> &ServiceHealth {
-        &self.services[service.index()]
-    }
-
-    /// Adds what was counted in the part of the input that follows this one.
-    pub fn add(&mut self, next: &Health) {
+    /// Adds the counters of the part that follows.
+    pub fn absorb(&mut self, next: &Health) {
         self.lines += next.lines;
         self.bytes += next.bytes;
         self.no_format += next.no_format;
         self.too_long += next.too_long;
         self.foreign += next.foreign;
         self.gaps += next.gaps;
-        for (mine, theirs) in self.services.iter_mut().zip(&next.services) {
-            mine.add(theirs);
+        for (ours, theirs) in self.services.iter_mut().zip(&next.services) {
+            ours.absorb(theirs);
         }
+    }
+
+    /// The counters of a service.
+    pub fn service(&self, service: Service) -> &ServiceHealth {
+        &self.services[service.index()]
     }
 }
 
 impl ServiceHealth {
-    fn add(&mut self, next: &ServiceHealth) {
+    fn absorb(&mut self, next: &ServiceHealth) {
         self.lines += next.lines;
         self.understood += next.understood;
         self.events += next.events;
@@ -80,63 +76,27 @@ impl ServiceHealth {
         self.samples.extend(next.samples.iter().take(room).cloned());
     }
 
-    /// Counts a line that told something about a login.
-    pub(crate) const fn count_event(&mut self) {
-        self.lines += 1;
-        self.understood += 1;
-        self.events += 1;
-    }
-
-    /// Counts a line that was understood and says nothing about a login.
-    pub(crate) const fn count_quiet(&mut self) {
-        self.lines += 1;
-        self.understood += 1;
-    }
-
-    /// Counts a line that was not understood.
-    pub(crate) fn count_odd(&mut self, line: &[u8], login_like: bool) {
-        self.lines += 1;
+    pub(crate) fn note_odd(&mut self, line: &[u8], login_like: bool) {
         self.odd += 1;
-        if login_like {
-            self.login_like += 1;
-            if self.samples.len() < SAMPLES_MAX {
-                self.samples.push(sample(line));
-            }
+        if !login_like {
+            return;
+        }
+        self.login_like += 1;
+        if self.samples.len() < SAMPLES_MAX {
+            let line = &line[..secret_start(line).min(line.len())];
+            let cut = &line[..line.len().min(SAMPLE_BYTES_MAX)];
+            self.samples.push(escaped(cut).to_string());
         }
     }
 }
 
-/// A line for the eyes of the operator. Where a secret may begin, the line ends: its own end cannot be told from what
-/// the client typed.
-fn sample(line: &[u8]) -> String {
-    const SECRET_AFTER: [&[u8]; 6] =
-        [b"pass: '", b"given password:", b"password: ", b"password=", b"passwd=", b"secret="];
-    const BLANK: &str = "[...]";
-    let secret_at =
-        SECRET_AFTER.iter().filter_map(|marker| memmem::find(line, marker).map(|at| at + marker.len())).min();
-    let shown = &line[..secret_at.unwrap_or(line.len())];
-    let whole = secret_at.is_none();
-    let mut text = String::new();
-    let mut cut_at = 0; // The last border between two bytes that leaves room for the mark.
-    for byte in shown {
-        if text.len() + BLANK.len() <= SAMPLE_BYTES_MAX {
-            cut_at = text.len();
-        }
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{}", escaped(core::slice::from_ref(byte)));
-        if text.len() > SAMPLE_BYTES_MAX {
-            break;
-        }
-    }
-    let room = SAMPLE_BYTES_MAX - if whole { 0 } else { BLANK.len() };
-    let too_long = text.len() > room;
-    if too_long {
-        text.truncate(cut_at);
-    }
-    if too_long || !whole {
-        text.push_str(BLANK);
-    }
-    text
+/// Where a logged secret may begin in a line that nobody understood: nothing from there on is shown.
+fn secret_start(line: &[u8]) -> usize {
+    [&b"pass: '"[..], b"given password", b"password: ", b"password="]
+        .iter()
+        .filter_map(|mark| memchr::memmem::find(line, mark).map(|at| at + mark.len()))
+        .min()
+        .unwrap_or(line.len())
 }
 
 #[cfg(test)]
@@ -144,50 +104,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_shows_no_secret() {
-        assert_eq!(
-            sample(b"mx vpopmail[1]: vchkpw-pop3: new wording (pass: 'hun\\ter2') a@b:192.0.2.1"),
-            "mx vpopmail[1]: vchkpw-pop3: new wording (pass: '[...]"
-        );
-        assert_eq!(
-            sample(b"auth: db(dan,192.0.2.1): no luck (given password: hunter2)"),
-            "auth: db(dan,192.0.2.1): no luck (given password:[...]"
-        );
-        assert_eq!(sample(b"Failed\tpassword for dan"), "Failed\\x09password for dan");
+    fn samples_show_no_secret_and_no_control_byte() {
+        let mut health = ServiceHealth::default();
+        health.note_odd(b"vchkpw-pop3: passwort falsch (pass: 'hunter2') \x1b[2J", true);
+        health.note_odd(b"login \x1b[2J refused", true);
+        assert_eq!(health.samples, ["vchkpw-pop3: passwort falsch (pass: '", "login \\x1b[2J refused"]);
     }
 
     #[test]
-    fn a_sample_is_cut_between_escapes() {
-        for byte in [b'a', b'\\', 0x1b] {
-            let shown = sample(&vec![byte; 5_000]);
-            assert!(shown.len() <= SAMPLE_BYTES_MAX && shown.len() > SAMPLE_BYTES_MAX - 8, "{shown}");
-            assert!(shown.ends_with("[...]"));
+    fn parts_add_up_to_the_whole() {
+        let (mut whole, mut one, mut two) = (Health::default(), Health::default(), Health::default());
+        for n in 0..9 {
+            let line = format!("failed {n}");
+            whole.services[0].note_odd(line.as_bytes(), true);
+            let part = if n < 4 { &mut one } else { &mut two };
+            part.services[0].note_odd(line.as_bytes(), true);
         }
-        assert_eq!(sample(&[b'a'; SAMPLE_BYTES_MAX]).len(), SAMPLE_BYTES_MAX);
-        assert!(sample(&[b'a'; SAMPLE_BYTES_MAX]).ends_with('a'));
-        assert!(sample(&[b'a'; SAMPLE_BYTES_MAX + 1]).ends_with("[...]"));
-    }
-
-    #[test]
-    fn the_parts_add_up_to_the_whole() {
-        let mut whole = Health::default();
-        let mut parts = [Health::default(), Health::default()];
-        for number in 0..12_u8 {
-            let line = [b'a' + number];
-            for health in [&mut whole, &mut parts[usize::from(number >= 4)]] {
-                health.lines += 1;
-                health.foreign += u64::from(number % 3 == 0);
-                let service = &mut health.services[Service::Sshd.index()];
-                match number % 3 {
-                    0 => service.count_event(),
-                    1 => service.count_quiet(),
-                    _ => service.count_odd(&line, true),
-                }
-            }
-        }
-        let mut sum = parts[0].clone();
-        sum.add(&parts[1]);
-        assert_eq!(sum, whole);
-        assert_eq!(whole.service(Service::Sshd).samples, ["c", "f", "i", "l"]);
+        one.absorb(&two);
+        assert_eq!(one, whole);
     }
 }

@@ -1,38 +1,39 @@
 //! One line in, at most one event out.
 
-use fairban_core::event::{AuthEvent, Service, Tells};
+use fairban_core::event::{AuthEvent, Service, Witness};
 use memchr::memmem;
 
+use crate::clock::believable_session_start;
 use crate::envelope::{number, split};
-use crate::gap;
 use crate::health::Health;
-use crate::record::{Grammar, Reading, Record};
+use crate::record::{Reading, Record};
 use crate::secret::Secrets;
 use crate::service::{dovecot, pam, postfix, sshd, tcpserver, vpopmail};
 use crate::stamp::Stamp;
 
-/// Longest line that is read, in bytes. Syslog daemons cut at 8 KiB and less; whoever makes a line longer than this
-/// hides that line, and has to control a whole record for it.
+/// Longest line that is read, in bytes: no syslog daemon writes longer ones (rsyslog: 8 KiB), so what is longer is no
+/// record.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// Most events that one `message repeated N times` stands for.
-pub const REPEATS_MAX: u16 = 10_000;
+/// Most repetitions believed of one `message repeated` line.
+pub const TIMES_MAX: u32 = 1_000;
 
 /// What a line is. `time` of an event is unset until a [`crate::clock::Clock`] has resolved the stamp.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed {
     /// Tells something about a login.
     Event(Stamp, AuthEvent),
-    /// A line of a service, without an event.
-    Nothing(Service),
-    /// The log lost lines, and does not say of which service: what every service of this file may have told is missing.
-    /// Where the service is known this is an [`Parsed::Event`] with [`Tells::Gap`].
+    /// The log lost lines here: those of one service, or of any that this file holds.
     Gap {
         /// When.
         stamp: Stamp,
-        /// How many lines; 0 if the line does not say.
+        /// Whose; `None` if the notice does not tell.
+        service: Option<Service>,
+        /// How many, 0 if it does not tell.
         lost: u32,
     },
+    /// A line of a service, without an event.
+    Nothing(Service),
     /// A line of another program.
     Foreign,
     /// A line of no known format.
@@ -60,193 +61,276 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         }
-        let parsed = self.short_line(line, health);
-        match parsed {
-            Parsed::NoFormat => health.no_format += 1,
-            Parsed::Foreign => health.foreign += 1,
-            Parsed::Gap { .. } => health.gaps += 1,
-            Parsed::Event(..) | Parsed::Nothing(_) => {}
-        }
-        parsed
-    }
-
-    fn short_line(&self, line: &[u8], health: &mut Health) -> Parsed {
-        let Some((raw_stamp, record)) = split(line) else { return Parsed::NoFormat };
-        let (record, times) = repeated(record);
-        let routed = if raw_stamp.is_multilog() { route_multilog(&record) } else { route(&record) };
-        let Some((service, grammar)) = routed else {
-            let Some(gap) = gap::read(&record) else { return Parsed::Foreign };
-            let Some(stamp) = raw_stamp.parse() else { return Parsed::NoFormat };
-            let lost = gap.lost;
-            return match gap.service {
-                Some(service) => {
-                    health.gaps += 1;
-                    Parsed::Event(stamp, AuthEvent::new(service, Tells::Gap { lost }))
-                }
-                None => Parsed::Gap { stamp, lost },
-            };
+        let Some((raw, record)) = split(line) else {
+            health.no_format += 1;
+            return Parsed::NoFormat;
         };
-        let Some(stamp) = raw_stamp.parse() else { return Parsed::NoFormat };
-        match grammar(&record, &self.secrets) {
-            Reading::Event(mut event) => {
-                event.times = event.times.saturating_mul(times);
-                health.services[service.index()].count_event();
-                Parsed::Event(stamp, event)
-            }
+        let claimed = if raw.is_multilog() { claim_multilog(&record) } else { claim(&record) };
+        let Some(service) = claimed else {
+            let gap = lost(&record).and_then(|(service, lost)| Some((raw.parse()?, service, lost)));
+            let Some((stamp, service, lost)) = gap else {
+                health.foreign += 1;
+                return Parsed::Foreign;
+            };
+            health.gaps += 1;
+            return Parsed::Gap { stamp, service, lost };
+        };
+        let counters = &mut health.services[service.index()];
+        counters.lines += 1;
+        match self.read(service, &record) {
             Reading::Quiet => {
-                health.services[service.index()].count_quiet();
+                counters.understood += 1;
                 Parsed::Nothing(service)
             }
             Reading::Odd { login_like } => {
-                health.services[service.index()].count_odd(line, login_like);
+                counters.note_odd(line, login_like);
                 Parsed::Nothing(service)
+            }
+            Reading::Event(mut event) => {
+                // A day that no calendar has: the line cannot be placed in time.
+                let Some(stamp) = raw.parse() else {
+                    counters.note_odd(line, true);
+                    return Parsed::Nothing(service);
+                };
+                counters.understood += 1;
+                counters.events += 1;
+                check_witness(&mut event, &record, &stamp);
+                Parsed::Event(stamp, event)
             }
         }
     }
+
+    /// Reads a record, or the one inside `message repeated N times: [ … ]`.
+    fn read(&self, service: Service, record: &Record<'_>) -> Reading {
+        let Some((times, inner)) = repeated(record) else { return self.grammar(service, record) };
+        match self.grammar(service, &inner) {
+            Reading::Event(mut event) => {
+                event.times = times;
+                Reading::Event(event)
+            }
+            other => other,
+        }
+    }
+
+    fn grammar(&self, service: Service, record: &Record<'_>) -> Reading {
+        let read = match service {
+            Service::Vpopmail => vpopmail::read,
+            Service::Tcpserver | Service::Sslserver => tcpserver::read,
+            Service::Dovecot => dovecot::read,
+            Service::Postfix => postfix::read,
+            Service::Sshd => sshd::read,
+            _ => pam::read,
+        };
+        read(record, &self.secrets)
+    }
 }
 
-/// Which grammar reads a record; `None` if none does.
-fn route(record: &Record<'_>) -> Option<(Service, Grammar)> {
-    let program = record.program;
-    match program {
-        b"vpopmail" | b"vchangepw" => return Some((Service::Vpopmail, vpopmail::read)),
-        b"tcpserver" => return Some((Service::Tcpserver, tcpserver::read)),
-        b"sslserver" | b"sslhandle" => return Some((Service::Sslserver, tcpserver::read)),
-        b"dovecot" => return Some((Service::Dovecot, dovecot::read)),
-        b"sshd" | b"sshd-session" | b"sshd-auth" => return Some((Service::Sshd, sshd::read)),
+/// Which service a record belongs to: by its program, and where builds and sites change that, by the start of its body.
+fn claim(record: &Record<'_>) -> Option<Service> {
+    match record.program {
+        b"vpopmail" | b"vchangepw" => return Some(Service::Vpopmail),
+        b"dovecot" => return Some(Service::Dovecot),
+        b"sshd" | b"sshd-session" | b"sshd-auth" => return Some(Service::Sshd),
+        b"tcpserver" => return Some(Service::Tcpserver),
+        b"sslserver" | b"sslhandle" => return Some(Service::Sslserver),
+        b"postfix" => return Some(Service::Postfix),
         _ => {}
     }
-    if program.starts_with(b"postfix") {
-        return is_postfix_smtpd(program).then_some((Service::Postfix, postfix::read as Grammar));
+    if let Some(rest) = record.program.strip_prefix(b"postfix") {
+        let is_instance = matches!(rest[0], b'/' | b'-');
+        return (is_instance && rest.ends_with(b"smtpd")).then_some(Service::Postfix);
     }
-    match record.body.first() {
-        // vpopmail can be built with another tag.
-        Some(b'v') if record.body.starts_with(b"vchkpw-") => Some((Service::Vpopmail, vpopmail::read)),
-        Some(b'p') if record.body.starts_with(b"pam_") => Some((Service::Pam, pam::read)),
+    match record.body.first()? {
+        b'v' if record.body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),
+        b'p' if record.body.starts_with(b"pam_") => Some(Service::Pam),
         _ => None,
     }
 }
 
-/// Which grammar reads a record of multilog's. vchkpw logs to syslog: what bears its name here is its standard error,
-/// or was written by a client who got a line feed into that, and may be a perfect line of a login.
-fn route_multilog(record: &Record<'_>) -> Option<(Service, Grammar)> {
+/// Which service a record of multilog's belongs to. vchkpw logs to syslog: what bears its name here is its standard
+/// error, in the log of the tcpserver that it runs under, or was written by a client who got a line feed into that, and
+/// may be a perfect line of a login.
+fn claim_multilog(record: &Record<'_>) -> Option<Service> {
     let is_vchkpw = record.program.starts_with(b"vchkpw")
         || record.program == b"vpopmail"
         || record.body.starts_with(b"vchkpw-");
     if is_vchkpw || tcpserver::is_client_text(record) {
-        return Some((Service::Tcpserver, tcpserver::read));
+        return Some(Service::Tcpserver);
     }
-    route(record)
+    claim(record)
 }
 
-/// `postfix/smtpd`, `postfix/submission/smtpd`, `postfix-relay/smtps/smtpd`; and `postfix` alone, which is what rsyslog
-/// makes of all of them (and of `postfix/qmgr`) in RFC 5424.
-fn is_postfix_smtpd(program: &[u8]) -> bool {
-    match program.get(b"postfix".len()) {
-        None => true,
-        Some(b'/' | b'-') => program.ends_with(b"smtpd"),
-        Some(_) => false,
+/// rsyslog's and syslogd's `message repeated 3 times: [ BODY]`, anchored at both ends.
+fn repeated<'a>(record: &Record<'a>) -> Option<(u16, Record<'a>)> {
+    let rest = record.body.strip_prefix(b"message repeated ")?;
+    let (times, at) = leading_number(rest)?;
+    let body = rest[at..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;
+    let body = body.strip_prefix(b" ").unwrap_or(body);
+    let body_at = record.body_at + (record.body.len() - 1 - body.len()) as u32;
+    Some((times.clamp(1, TIMES_MAX) as u16, Record { body, body_at, ..*record }))
+}
+
+/// A notice that lines are missing: whose, and how many.
+fn lost(record: &Record<'_>) -> Option<(Option<Service>, u32)> {
+    match record.program {
+        // syslogd without the line it repeats: as good as lost.
+        b"" => {
+            let rest = record.body.strip_prefix(b"last message repeated ")?;
+            let (times, at) = leading_number(rest)?;
+            rest[at..].starts_with(b" time").then_some((None, times))
+        }
+        b"rsyslogd" => {
+            memmem::find(record.body, b"rate-limiting")?;
+            memmem::find(record.body, b"lost")?;
+            Some((service_named(record.body), number_before_messages(record.body)))
+        }
+        b"systemd-journald" | b"systemd-journal" | b"journal" => {
+            let rest =
+                record.body.strip_prefix(b"Suppressed ").or_else(|| record.body.strip_prefix(b"Missed "))?;
+            Some((service_named(rest), leading_number(rest).map_or(0, |(count, _)| count)))
+        }
+        _ => None,
     }
 }
 
-/// Opens `message repeated 3 times: [ INNER]`: the inner record and the number of times it stands for itself.
-///
-/// Both ends are the syslog daemon's; the inner record is read as a record of its own, so nothing in it counts here.
-fn repeated(record: Record<'_>) -> (Record<'_>, u16) {
-    const HEAD: &[u8] = b"message repeated ";
-    const MIDDLE: &[u8] = b" times: [";
-    let opened = || {
-        let rest = record.body.strip_prefix(HEAD)?.strip_suffix(b"]")?;
-        let digits_end = memmem::find(&rest[..rest.len().min(32)], MIDDLE)?;
-        let times = number(&rest[..digits_end])?;
-        let inner = &rest[digits_end + MIDDLE.len()..];
-        let body = inner.strip_prefix(b" ").unwrap_or(inner);
-        // The body ends one byte, the bracket, before the record's.
-        let skipped = record.body.len() - 1 - body.len();
-        let times = u16::try_from(times).unwrap_or(u16::MAX).min(REPEATS_MAX);
-        let inner = Record { body, body_at: record.body_at + skipped as u32, ..record };
-        (times > 0).then_some((inner, times))
-    };
-    opened().unwrap_or((record, 1))
+/// The service whose unit or process a notice names.
+fn service_named(body: &[u8]) -> Option<Service> {
+    let named = |name: &[u8]| memmem::find(body, name).is_some();
+    if named(b"sshd") || named(b"ssh.service") {
+        Some(Service::Sshd)
+    } else if named(b"dovecot") {
+        Some(Service::Dovecot)
+    } else if named(b"postfix") || named(b"smtpd") {
+        Some(Service::Postfix)
+    } else if named(b"vchkpw") || named(b"vpopmail") {
+        Some(Service::Vpopmail)
+    } else {
+        None
+    }
+}
+
+/// The number in `lost 250 messages` or `250 messages lost`; 0 if there is none.
+fn number_before_messages(body: &[u8]) -> u32 {
+    let Some(end) = memmem::find(body, b" messages") else { return 0 };
+    let digits = body[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    number(&body[end - digits..end]).unwrap_or(0)
+}
+
+fn leading_number(text: &[u8]) -> Option<(u32, usize)> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    Some((number(&text[..digits])?, digits))
+}
+
+/// A session id that decodes to another address only speaks against the line if it can be Dovecot's own: if the
+/// connection it tells of began near the line's stamp.
+fn check_witness(event: &mut AuthEvent, record: &Record<'_>, stamp: &Stamp) {
+    if event.witness == Witness::Contradicts {
+        let start = dovecot::session_id(record).and_then(dovecot::session_start);
+        if !start.is_some_and(|start| believable_session_start(start, stamp)) {
+            event.witness = Witness::Absent;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use fairban_core::event::{Outcome, Tells};
+
     use super::*;
 
-    fn record<'a>(program: &'a str, body: &'a str) -> Record<'a> {
-        Record { program: program.as_bytes(), pid: None, body: body.as_bytes(), body_at: 40 }
-    }
-
-    fn service(program: &str, body: &str) -> Option<Service> {
-        route(&record(program, body)).map(|(service, _)| service)
-    }
-
-    #[test]
-    fn programs_find_their_grammar() {
-        assert_eq!(service("vpopmail", ""), Some(Service::Vpopmail));
-        assert_eq!(service("checkpw", "vchkpw-pop3: x"), Some(Service::Vpopmail));
-        assert_eq!(service("tcpserver", ""), Some(Service::Tcpserver));
-        assert_eq!(service("sslserver", ""), Some(Service::Sslserver));
-        assert_eq!(service("dovecot", ""), Some(Service::Dovecot));
-        for program in [
-            "postfix",
-            "postfix/smtpd",
-            "postfix/smtps/smtpd",
-            "postfix-relay/smtpd",
-            "postfix/submission-smtpd",
-        ] {
-            assert_eq!(service(program, ""), Some(Service::Postfix), "{program}");
-        }
-        for program in ["sshd", "sshd-session", "sshd-auth"] {
-            assert_eq!(service(program, "pam_unix(sshd:auth): x"), Some(Service::Sshd));
-        }
-        assert_eq!(service("su", "pam_unix(su:auth): x"), Some(Service::Pam));
-        for program in ["postfix/qmgr", "postfixadmin", "postfix/smtp", "sshd-keygen", "CRON", ""] {
-            assert_eq!(service(program, "x"), None, "{program}");
-        }
-    }
-
-    #[test]
-    fn a_repeated_message_is_opened_at_both_ends() {
-        let opened = |body| {
-            let (inner, times) = repeated(record("sshd", body));
-            (String::from_utf8_lossy(inner.body).into_owned(), inner.body_at, times)
-        };
-        assert_eq!(opened("message repeated 3 times: [ a [b] c]"), ("a [b] c".into(), 68, 3));
-        assert_eq!(opened("message repeated 12 times: [a]"), ("a".into(), 68, 12));
-        assert_eq!(opened("message repeated 4000000000 times: [ a]").2, REPEATS_MAX);
-        for whole in [
-            "message repeated 0 times: [ a]",
-            "message repeated 3 times: [ a",
-            "message repeated x times: [ a]",
-            "message repeated 99999999999 times: [ a]",
-            "a message repeated 3 times: [ a]",
-        ] {
-            assert_eq!(opened(whole), (whole.into(), 40, 1));
-        }
-    }
-
-    #[test]
-    fn lines_are_counted() {
-        let parser = Parser::new([7; 16]);
+    fn parsed(line: &str) -> (Parsed, Health) {
         let mut health = Health::default();
-        let mut read = |line: &str| parser.line(line.as_bytes(), &mut health);
-        assert_eq!(read("no format at all"), Parsed::NoFormat);
-        assert_eq!(read("Jan 21 08:31:02 mx CRON[1]: (root) CMD (x)"), Parsed::Foreign);
-        assert_eq!(read("Feb 31 08:31:02 mx sshd[1]: x"), Parsed::NoFormat);
-        assert_eq!(
-            read(&format!("Jan 21 08:31:02 mx sshd[1]: {}", "x".repeat(LINE_BYTES_MAX))),
-            Parsed::NoFormat
-        );
-        assert!(matches!(
-            read("Jan 21 08:31:02 mx last message repeated 3 times"),
-            Parsed::Gap { lost: 3, .. }
-        ));
-        let gap = read("Jan 21 08:31:02 mx systemd-journald[1]: Suppressed 9 messages from ssh.service");
-        let Parsed::Event(_, event) = gap else { panic!("{gap:?}") };
-        assert_eq!((event.service, event.tells), (Service::Sshd, Tells::Gap { lost: 9 }));
-        assert_eq!((health.lines, health.no_format, health.too_long), (6, 3, 1));
-        assert_eq!((health.foreign, health.gaps), (1, 2));
+        let parsed = Parser::new([7; 16]).line(line.as_bytes(), &mut health);
+        (parsed, health)
+    }
+
+    fn event(line: &str) -> AuthEvent {
+        match parsed(line).0 {
+            Parsed::Event(_, event) => event,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_line_of_each_kind_is_counted_where_it_belongs() {
+        let (_, health) = parsed("Jan 21 10:00:00 mx CRON[1]: (root) CMD (x)");
+        assert_eq!((health.lines, health.foreign), (1, 1));
+        let (_, health) = parsed("no log at all");
+        assert_eq!(health.no_format, 1);
+        let (_, health) = parsed(&"x".repeat(LINE_BYTES_MAX + 1));
+        assert_eq!((health.no_format, health.too_long), (1, 1));
+        let (_, health) = parsed("Jan 21 10:00:00 mx sshd[1]: Failed login of a new kind");
+        assert_eq!(health.service(Service::Sshd).lines, 1);
+    }
+
+    #[test]
+    fn repeated_messages_are_so_many_of_the_inner_line() {
+        let inner = "Failed password for root from 192.0.2.1 port 22 ssh2";
+        let once = event(&format!("Jan 21 10:00:00 mx sshd[1]: {inner}"));
+        let thrice = event(&format!("Jan 21 10:00:00 mx sshd[1]: message repeated 3 times: [ {inner}]"));
+        assert_eq!(thrice, AuthEvent { times: 3, ..once });
+        let many =
+            event(&format!("Jan 21 10:00:00 mx sshd[1]: message repeated 4000000000 times: [ {inner}]"));
+        assert_eq!(u32::from(many.times), TIMES_MAX);
+    }
+
+    #[test]
+    fn the_secret_of_a_repeated_line_is_where_it_says() {
+        let line = "Jan 21 10:00:00 mx vpopmail[1]: message repeated 2 times: \
+                    [ vchkpw-pop3: password fail (pass: 'hunter2') dan@d.example:192.0.2.1]";
+        let (from, to) = event(line).secret_at.expect("it shows a secret");
+        assert_eq!(&line[from as usize..to as usize], "hunter2");
+    }
+
+    #[test]
+    fn notices_of_lost_lines_are_gaps() {
+        for (line, service, lost) in [
+            ("Jan 21 10:00:00 mx last message repeated 5 times", None, 5),
+            (
+                "Jan 21 10:00:00 mx rsyslogd: imuxsock[pid: 812, name: sshd]: 250 messages lost due to rate-limiting",
+                Some(Service::Sshd),
+                250,
+            ),
+            (
+                "Jan 21 10:00:00 mx rsyslogd: imuxsock lost 77 messages from pid 812 due to rate-limiting",
+                None,
+                77,
+            ),
+            (
+                "Jan 21 10:00:00 mx systemd-journald[9]: Suppressed 1234 messages from dovecot.service",
+                Some(Service::Dovecot),
+                1234,
+            ),
+        ] {
+            match parsed(line).0 {
+                Parsed::Gap { service: s, lost: l, .. } => assert_eq!((s, l), (service, lost), "{line}"),
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn ids_of_other_makers_do_not_speak_against_their_line() {
+        let line = |stamp: &str, id: &str| {
+            format!(
+                "{stamp} mx dovecot: imap-login: Login: user=<dan>, method=PLAIN, rip=192.0.2.9, lip=192.0.2.1, \
+                 mpid=9, session=<{id}>"
+            )
+        };
+        let made_up = event(&line("Jan 21 00:00:00", "d3e2f70e415ba17c"));
+        assert_eq!(made_up.witness, Witness::Absent);
+        let foreign = event(&line("2026-11-23T18:29:55+00:00", "rk+1x/VgDbrGM2RT"));
+        assert_eq!(foreign.witness, Witness::Contradicts, "an id of that day, of 198.51.100.83");
+        assert_eq!((foreign.outcome, foreign.tells), (Outcome::Success, Tells::Attempt));
+    }
+
+    #[test]
+    fn programs_that_only_look_like_a_service_are_foreign() {
+        for program in ["postfix/qmgr", "postfixx/smtpd", "sshd2", "dovecot-lda", "xtcpserver"] {
+            let (parsed, _) = parsed(&format!(
+                "Jan 21 10:00:00 mx {program}[1]: Failed password for x from 192.0.2.1 port 2 ssh2"
+            ));
+            assert_eq!(parsed, Parsed::Foreign, "{program}");
+        }
     }
 }

@@ -1,4 +1,28 @@
 //! Lines into attempts: one [`Attempt`] for each try of a client, however many lines tell of it.
+//!
+//! | lines | what joins them | where |
+//! |---|---|---|
+//! | Dovecot's auth lines and the end of the session | session id | `sessions` |
+//! | sshd's tries and the end of the connection | address and port | `sessions` |
+//! | Postfix: connect, tries, mails, disconnect | process id and address | `smtpd` |
+//! | PAM beside sshd and Dovecot, Dovecot beside Postfix | address, account, half a minute | `echoes` |
+//! | tcpserver's connections and vchkpw's logins | address, a few seconds, counts | `connections` |
+//! | what follows a line that a client cut in two | nothing: it is doubted | `suspicion` |
+//!
+//! Every table has a bound, and forgets what is oldest; the module says what an attacker gains by filling it.
+
+mod aged;
+mod attempt;
+mod connections;
+mod echoes;
+mod joiner;
+mod sessions;
+mod smtpd;
+mod suspicion;
+#[cfg(test)]
+mod tests;
+
+pub use joiner::{Ignored, Joiner};
 
 use core::net::IpAddr;
 
@@ -11,7 +35,8 @@ use crate::time::{Span, Time};
 /// One try of one client at one account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// When: the stamp of the first line that told of it.
+    /// When: engine time at the first line that told of it. Attempts come in the order in which they are decided, and
+    /// one that was decided late (an echo that waited for its try) lies up to half a minute before its predecessor.
     pub time: Time,
     /// Whose line told it.
     pub service: Service,
@@ -41,8 +66,10 @@ pub struct Attempt {
 pub enum Joined {
     /// A try.
     Attempt(Attempt),
-    /// A session that had tries is over; `unnamed_successes` of them succeeded without a line of their own
-    /// (`auth=k/n`): each excuses one pending failure of this session.
+    /// A session of a service that counts its successes at the end (Postfix, `auth=k/n`) is over, and it had tries.
+    /// `unnamed_successes` of them succeeded without a line of their own: each excuses one pending failure of this
+    /// session, and is worth what a success of a hidden account is. A session in which nothing failed tells such a
+    /// success as an [`Attempt`] instead, and has 0 here.
     SessionEnd {
         /// When it ended.
         time: Time,
@@ -55,7 +82,8 @@ pub enum Joined {
         /// Successes that no line names.
         unnamed_successes: u16,
     },
-    /// A connection ended in which nobody tried to log in.
+    /// A connection ended in which nobody tried to log in. Never told of port 25, where mail comes in. Under tcpserver
+    /// it is told some seconds late: vchkpw's line may come after the end.
     NoLogin {
         /// When it ended.
         time: Time,
@@ -67,7 +95,8 @@ pub enum Joined {
         lasted: Option<Span>,
         /// Connections of this source that were open at once when this one ended, itself included; 0 if the log does not tell.
         concurrent: u16,
-        /// The log of this service holds connections alone, so that "nobody tried" is a guess from the length.
+        /// The logs hold connections, but not every login in them (vpopmail's was not read, or its level shows no
+        /// successes, or lines were lost), so that "nobody tried" is a guess from the length.
         guessed: bool,
     },
     /// The daemon turned the source away.
@@ -107,5 +136,12 @@ pub enum Joined {
         service: Service,
         /// How many; 0 if unknown.
         lost: u32,
+    },
+    /// Records without their end, or lines behind them that a client wrote: told once an hour and service.
+    Torn {
+        /// When.
+        time: Time,
+        /// Whose log.
+        service: Service,
     },
 }

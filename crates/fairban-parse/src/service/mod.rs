@@ -2,6 +2,7 @@
 
 mod address;
 pub mod dovecot;
+pub(crate) mod fields;
 pub mod pam;
 pub mod postfix;
 pub mod sshd;

@@ -90,7 +90,7 @@ fn write(kind: Kind, bytes: u64) -> io::Result<()> {
 
 /// One session of somebody, its lines put into the log's future.
 fn session<W: io::Write>(kind: Kind, world: &mut World, random: &mut Random, log: &mut Log<W>) {
-    if kind == Kind::Sshd || random.percent(15) {
+    if kind == Kind::Sshd || random.percent(8) {
         ssh::session(world, random, log);
     } else {
         mail::session(world, random, log);

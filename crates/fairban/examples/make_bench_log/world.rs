@@ -134,7 +134,7 @@ impl World {
     pub(crate) fn new(random: &mut Random) -> World {
         let offices: Vec<IpAddr> = (0..OFFICES).map(|_| address_v4(random)).collect();
         let users = (0..USERS).map(|number| user(number, &offices, random)).collect();
-        let robots = (0..ROBOTS).map(|_| robot(random)).collect();
+        let robots = (0..ROBOTS).map(|slot| robot(slot, random)).collect();
         World { users, robots }
     }
 
@@ -146,12 +146,12 @@ impl World {
 
     /// The next try of some robot; one that is through goes, and another comes.
     pub(crate) fn guess(&mut self, random: &mut Random) -> Try {
-        let index = random.below(ROBOTS as u64) as usize;
-        let robot = &mut self.robots[index];
+        let index = random.below(ROBOTS as u64);
+        let robot = &mut self.robots[index as usize];
         robot.tries_left -= 1;
         let (address, kind) = (robot.address, robot.kind);
         if robot.tries_left == 0 {
-            *robot = self::robot(random);
+            *robot = self::robot(index as usize, random);
         }
         let secret = format!("{}{}", random.pick(&SCANNED), random.below(10_000));
         let victim = match kind {
@@ -176,8 +176,8 @@ fn user(number: usize, offices: &[IpAddr], random: &mut Random) -> User {
     };
     let program = match random.below(100) {
         0..25 => Program::PopDigestFirst,
-        25..50 => Program::Pop,
-        50..85 => Program::Imap,
+        25..60 => Program::Pop,
+        60..90 => Program::Imap,
         _ => Program::Submission,
     };
     let name = format!("{}.{}{number}", random.pick(&FIRST), random.pick(&LAST));
@@ -190,11 +190,12 @@ fn user(number: usize, offices: &[IpAddr], random: &mut Random) -> User {
     }
 }
 
-fn robot(random: &mut Random) -> Robot {
+/// Every second one belongs to the botnet, so that half of all tries come from addresses that are hardly met again.
+fn robot(slot: usize, random: &mut Random) -> Robot {
     let address = if random.percent(5) { address_v6(random) } else { address_v4(random) };
-    let (kind, tries_left) = match random.below(100) {
-        0..8 => (RobotKind::Scan, random.between(20, 3_000)),
-        8..12 => (RobotKind::Guess(random.below(USERS as u64) as usize), random.between(20, 2_000)),
+    let (kind, tries_left) = match slot % 6 {
+        0 => (RobotKind::Guess(random.below(USERS as u64) as usize), random.between(20, 2_000)),
+        2 | 4 => (RobotKind::Scan, random.between(20, 3_000)),
         _ => (RobotKind::Botnet, random.between(1, 4)),
     };
     Robot { address, kind, tries_left }
