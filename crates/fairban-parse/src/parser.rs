@@ -153,7 +153,9 @@ fn claim_multilog(record: &Record<'_>) -> Option<Service> {
     match claim(record) {
         Some(service @ (Service::Tcpserver | Service::Sslserver)) => Some(service),
         Some(Service::Vpopmail) => Some(Service::Tcpserver),
-        _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => Some(Service::Tcpserver),
+        _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => {
+            Some(Service::Tcpserver)
+        }
         claimed => claimed,
     }
 }
