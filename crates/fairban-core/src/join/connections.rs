@@ -129,7 +129,7 @@ impl Connections {
             self.complaint.is_some_and(|at| at <= event.time && event.time <= at.plus(FORGING_TIME));
         match (event.tells, event.session, event.source) {
             (Tells::Slots { in_use, slots }, ..) if !suspect => {
-                self.slots(now, event.service, in_use, slots, out)
+                self.slots(now, event.service, in_use, slots, out);
             }
             (Tells::Connect, Session::Pid(pid), Some(source)) if !suspect => {
                 if event.port.is_none() {
@@ -150,7 +150,7 @@ impl Connections {
             (Tells::End { .. }, Session::Pid(pid), _) => self.ended(now, event.time, pid, suspect),
             (Tells::Fault, ..) => out.push_back(Joined::Fault { time: now, service: event.service }),
             (Tells::Gap { lost }, ..) => {
-                out.push_back(Joined::Gap { time: now, service: event.service, lost })
+                out.push_back(Joined::Gap { time: now, service: event.service, lost });
             }
             _ => {}
         }

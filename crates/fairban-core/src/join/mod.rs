@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | Dovecot's auth lines and the end of the session | session id | `sessions` |
 //! | sshd's tries and the end of the connection | address and port | `sessions` |
+//! | what one sshd process says of its client | process id | `sshd` |
 //! | Postfix: connect, tries, mails, disconnect | process id and address | `smtpd` |
 //! | PAM beside sshd and Dovecot, Dovecot beside Postfix | address, account, half a minute | `echoes` |
 //! | tcpserver's connections and vchkpw's logins | address, a few seconds, counts | `connections` |
@@ -18,6 +19,7 @@ mod echoes;
 mod joiner;
 mod sessions;
 mod smtpd;
+mod sshd;
 mod suspicion;
 #[cfg(test)]
 mod tests;

@@ -79,14 +79,14 @@ impl Smtpds {
     }
 
     /// A try's own line: how it ended, which an earlier line of the process may know better.
-    pub(super) fn attempt(&mut self, now: Time, event: &AuthEvent, source: IpAddr) -> Outcome {
-        let Session::Pid(pid) = event.session else { return event.outcome };
+    pub(super) fn attempt(&mut self, now: Time, event: &AuthEvent, told: Outcome, source: IpAddr) -> Outcome {
+        let Session::Pid(pid) = event.session else { return told };
         let open = self.session(now, pid, source);
-        if event.outcome == Outcome::Success {
+        if told == Outcome::Success {
             open.used = true;
-            return event.outcome;
+            return told;
         }
-        let outcome = if core::mem::take(&mut open.fault) { Outcome::ServerFault } else { event.outcome };
+        let outcome = if core::mem::take(&mut open.fault) { Outcome::ServerFault } else { told };
         open.failed = open.failed.saturating_add(event.times);
         if !matches!(outcome, Outcome::ServerFault | Outcome::Aborted) {
             open.excusable = open.excusable.saturating_add(event.times);
@@ -103,6 +103,7 @@ impl Smtpds {
     /// The end of a session.
     pub(super) fn end(&mut self, now: Time, event: &AuthEvent, source: IpAddr, out: &mut VecDeque<Joined>) {
         let Tells::End { failed, succeeded } = event.tells else { return };
+        let counts = failed.is_some();
         let (failed, succeeded) = (failed.unwrap_or(0), succeeded.unwrap_or(0));
         let session = match event.session {
             Session::Pid(pid) => self.open.remove(&pid).filter(|open| open.source == source),
@@ -128,8 +129,9 @@ impl Smtpds {
         }
         if open.failed > 0 || open.used || failed > 0 || succeeded > 0 {
             out.push_back(session_end(now, event, source, unnamed));
-        } else if event.protocol == Protocol::Submission {
-            // On port 25, and where the port is not known, a connection without a login is a mail server's.
+        } else if event.protocol == Protocol::Submission && counts {
+            // On port 25, and where the port is not known, a connection without a login is a mail server's. And a
+            // Postfix that does not count tries (before 3.0) may have seen a good one.
             let lasted = event.lasted.or(open.connected.map(|start| event.time.since(start).max(Span::ZERO)));
             let service = Service::Postfix;
             out.push_back(Joined::NoLogin {
