@@ -90,3 +90,144 @@ impl Account {
         }
     }
 }
+
+/// Whether two keys name accounts that a slip of a finger turns into one another: same domain, different local parts
+/// at Damerau-Levenshtein distance 1 (one byte put in, left out, changed, or two neighbours swapped).
+pub fn is_near_miss(one: &AccountKey, other: &AccountKey) -> bool {
+    one != other
+        && one.domain() == other.domain()
+        && distance_at_most(one.local_part(), other.local_part(), 1)
+}
+
+/// Whether one key is the bare local part of the other, as a mail program that sets itself up tries them.
+pub fn is_other_form(one: &AccountKey, other: &AccountKey) -> bool {
+    one != other
+        && one.domain().is_some() != other.domain().is_some()
+        && !one.local_part().is_empty()
+        && one.local_part() == other.local_part()
+}
+
+/// Whether the Damerau-Levenshtein distance (restricted: no part is edited twice) of two byte strings is at most `max`.
+///
+/// Linear in time and space for the small `max` that are asked for; local parts longer than 64 bytes are only equal or not.
+pub fn distance_at_most(one: &[u8], other: &[u8], max: usize) -> bool {
+    if one == other {
+        return true;
+    }
+    if one.len().abs_diff(other.len()) > max || one.len() > 64 || other.len() > 64 {
+        return false;
+    }
+    if max == 1 {
+        return is_one_edit(one, other);
+    }
+    let mut before = [0_usize; 65];
+    let mut last: [usize; 65] = core::array::from_fn(|i| i);
+    let mut row = [0_usize; 65];
+    for (i, a) in one.iter().enumerate() {
+        row[0] = i + 1;
+        let mut row_min = row[0];
+        for (j, b) in other.iter().enumerate() {
+            let mut cost = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                cost = cost.min(before[j - 1] + 1);
+            }
+            row[j + 1] = cost;
+            row_min = row_min.min(cost);
+        }
+        if row_min > max {
+            return false;
+        }
+        before = last;
+        last = row;
+    }
+    last[other.len()] <= max
+}
+
+/// Distance exactly 1, for unequal strings whose lengths differ by at most 1: compares the ends around the first difference.
+fn is_one_edit(one: &[u8], other: &[u8]) -> bool {
+    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    let same = short.iter().zip(long).take_while(|(a, b)| a == b).count();
+    if short.len() < long.len() {
+        return short[same..] == long[same + 1..];
+    }
+    let (a, b) = (&short[same..], &long[same..]);
+    a[1..] == b[1..] || (a.len() > 1 && a[0] == b[1] && a[1] == b[0] && a[2..] == b[2..])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(name: &str) -> AccountKey {
+        AccountKey::folded(name.as_bytes(), b"%/")
+    }
+
+    #[test]
+    fn spellings_of_one_account_are_one_key() {
+        for (spelled, plain) in [
+            ("DAN@Example.ORG", "dan@example.org"),
+            (" dan@example.org\t", "dan@example.org"),
+            ("dan%example.org", "dan@example.org"),
+            ("dan/example.org", "dan@example.org"),
+            ("d/n@example.org", "d/n@example.org"),
+            ("dan", "dan"),
+        ] {
+            assert_eq!(key(spelled).as_bytes(), plain.as_bytes(), "{spelled}");
+        }
+    }
+
+    #[test]
+    fn near_misses_of_the_founding_log() {
+        for (one, other) in [
+            ("dann@dansdesk.co.uk", "dan@dansdesk.co.uk"),
+            ("jordean@powerpolitics.com", "jordan@powerpolitics.com"),
+            ("malewa@maleasmith.com", "malea@maleasmith.com"),
+            ("adn@x.example", "dan@x.example"),
+        ] {
+            assert!(is_near_miss(&key(one), &key(other)), "{one} {other}");
+            assert!(is_near_miss(&key(other), &key(one)), "{other} {one}");
+        }
+        for (one, other) in
+            [("dan@a.example", "dan@b.example"), ("dan@a", "dan@a"), ("ab@a", "ba@b"), ("abcd@a", "badc@a")]
+        {
+            assert!(!is_near_miss(&key(one), &key(other)), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_bare_name_is_the_other_form_of_the_full_one() {
+        assert!(is_other_form(&key("dan"), &key("dan@example.org")));
+        assert!(!is_other_form(&key("dan@a"), &key("dan@b")));
+        assert!(!is_other_form(&key(""), &key("@b")));
+    }
+
+    /// The textbook recurrence, to compare with.
+    fn slow_distance(a: &[u8], b: &[u8]) -> usize {
+        let mut d = vec![vec![0; b.len() + 1]; a.len() + 1];
+        for i in 0..=a.len() {
+            for j in 0..=b.len() {
+                d[i][j] = if i == 0 || j == 0 {
+                    i + j
+                } else {
+                    let change = d[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                    let mut least = change.min(d[i - 1][j] + 1).min(d[i][j - 1] + 1);
+                    if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                        least = least.min(d[i - 2][j - 2] + 1);
+                    }
+                    least
+                };
+            }
+        }
+        d[a.len()][b.len()]
+    }
+
+    proptest! {
+        #[test]
+        fn bounded_distance_is_the_textbook_distance(a in "[abc]{0,9}", b in "[abc]{0,9}", max in 1_usize..3) {
+            let (a, b) = (a.as_bytes(), b.as_bytes());
+            prop_assert_eq!(distance_at_most(a, b, max), slow_distance(a, b) <= max);
+        }
+    }
+}

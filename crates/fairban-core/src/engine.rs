@@ -1,14 +1,19 @@
 //! The engine: five verbs around the joiner and the judge.
 
+use core::hash::Hasher as _;
 use core::net::IpAddr;
 use std::collections::VecDeque;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
 
 use crate::account::{Account, AccountKey};
 use crate::effect::{Effect, RobotKind, SignalSum};
 use crate::event::{AuthEvent, Outcome, Service};
+use crate::join::{Joined, Joiner};
+use crate::judge::Judge;
+use crate::limits::Limits;
 use crate::nats::Nats;
 use crate::time::Time;
 
@@ -105,59 +110,156 @@ pub struct Blindness {
     pub blind: bool,
 }
 
-/// The engine.
+/// The engine: made by [`Engine::new`] or [`Engine::restore`], fed by [`Engine::handle`] and [`Engine::advance`], and
+/// asked by [`Engine::poll`] until it has nothing more to say.
+///
+/// A function of its configuration and its inputs, in order: no clock, no randomness, no iteration order of a hash
+/// table reaches an effect.
+#[derive(Clone, Debug)]
 pub struct Engine {
-    config: Config,
-    effects: VecDeque<Effect>,
+    joiner: Joiner,
+    judge: Judge,
+    now: Time,
+    joined: VecDeque<Joined>,
 }
 
+/// Version of the snapshot's format: changed whenever the state's shape or meaning changes.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+const MAGIC: &[u8; 8] = b"fairbanE";
+
 impl Engine {
-    /// A new engine that knows nothing.
+    /// A new engine that knows nothing, with the default [`Limits`].
     pub fn new(config: Config) -> Engine {
-        Engine { config, effects: VecDeque::new() }
+        Engine::with_limits(config, Limits::default())
+    }
+
+    /// A new engine with other bounds.
+    pub fn with_limits(config: Config, limits: Limits) -> Engine {
+        Engine {
+            joiner: Joiner::new(),
+            judge: Judge::new(config, limits),
+            now: Time::from_secs(0),
+            joined: VecDeque::new(),
+        }
     }
 
     /// Takes an event. `line` is the raw line, kept (secret blanked, cut) only as a sample for suspects. Then call
     /// [`Engine::poll`] until it returns `None`.
+    ///
+    /// Engine time is the largest stamp taken so far: an older line is handled now.
     pub fn handle(&mut self, event: &AuthEvent, line: &[u8]) {
-        let _ = (event, line, &self.config);
+        let now = self.now.max(event.time);
+        self.advance(now);
+        self.judge.set_sample(line, event.secret_at);
+        self.joiner.handle(now, event, &mut self.joined);
+        if self.joiner.connections_forgeable() {
+            self.judge.set_forgeable();
+        }
+        self.take_joined();
+        self.judge.set_sample(b"", None);
     }
 
-    /// Says what time it is. Decides what has become due; changes nothing else, so how often it is called changes no verdict.
+    /// Says what time it is. Decides what has become due; changes nothing else, so how often it is called changes no
+    /// verdict. A time before the engine's own is ignored.
     pub fn advance(&mut self, now: Time) {
-        let _ = now;
+        while let Some(due) = self.next_deadline().filter(|due| *due <= now) {
+            // What the joiner gives out at a moment comes before what the judge weighs at it.
+            let due = self.now.max(due);
+            self.joiner.advance(due, &mut self.joined);
+            if self.joined.is_empty() {
+                self.judge.advance(due);
+            }
+            self.take_joined();
+            self.now = due;
+        }
+        self.judge.advance(self.now.max(now));
+        self.now = self.now.max(now);
     }
 
     /// When [`Engine::advance`] must be called at the latest.
     pub fn next_deadline(&self) -> Option<Time> {
-        None
+        match (self.joiner.next_deadline(), self.judge.next_deadline()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
-    /// The next effect.
+    /// The next effect, in the order of decisions.
     pub fn poll(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        self.judge.poll()
     }
 
     /// What is known about a subject; `None` if nothing.
     pub fn explain(&self, subject: &Subject) -> Option<Explanation> {
-        let _ = subject;
-        None
+        match subject {
+            Subject::Source(address) => self.judge.explain_source(*address),
+            Subject::Account(key) => self.judge.explain_account(key),
+        }
     }
 
     /// Blindness of a service so far.
     pub fn blindness(&self, service: Service) -> Blindness {
-        let _ = service;
-        Blindness::default()
+        self.judge.blindness(service)
     }
 
-    /// The whole state in bytes: same events, same bytes.
+    /// The engine's time: the largest stamp it has taken.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The whole state in bytes: same events, same bytes. Effects that were not polled are part of it.
+    ///
+    /// # Panics
+    /// Never: writing to a vector cannot fail, and every type of the state serializes.
     pub fn snapshot(&self) -> Vec<u8> {
-        Vec::new()
+        let state = (&self.joiner, &self.judge, self.now);
+        #[expect(
+            clippy::expect_used,
+            reason = "every type of the state derives Serialize, and memory is the only sink"
+        )]
+        let body = postcard::to_allocvec(&state).expect("the state serializes");
+        let mut bytes = Vec::with_capacity(body.len() + 20);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&SNAPSHOT_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&checksum(&body).to_le_bytes());
+        bytes.extend_from_slice(&body);
+        bytes
     }
 
-    /// The engine that wrote `bytes`, under the same key.
+    /// The engine that wrote `bytes`, under the same key. Everything else of `config` replaces what the snapshot had.
     pub fn restore(bytes: &[u8], config: Config) -> Result<Engine, SnapshotError> {
-        let _ = (bytes, config);
-        Err(SnapshotError::NotASnapshot)
+        let rest = bytes.strip_prefix(MAGIC).ok_or(SnapshotError::NotASnapshot)?;
+        let (version, rest) = rest.split_first_chunk::<4>().ok_or(SnapshotError::NotASnapshot)?;
+        let found = u32::from_le_bytes(*version);
+        if found != SNAPSHOT_VERSION {
+            return Err(SnapshotError::Version { found, expected: SNAPSHOT_VERSION });
+        }
+        let (sum, body) = rest.split_first_chunk::<8>().ok_or(SnapshotError::Damaged)?;
+        if u64::from_le_bytes(*sum) != checksum(body) {
+            return Err(SnapshotError::Damaged);
+        }
+        let (joiner, mut judge, now): (Joiner, Judge, Time) =
+            postcard::from_bytes(body).map_err(|_| SnapshotError::Damaged)?;
+        if judge.config.key != config.key {
+            return Err(SnapshotError::OtherKey);
+        }
+        judge.config = config;
+        Ok(Engine { joiner, judge, now, joined: VecDeque::new() })
+    }
+
+    fn take_joined(&mut self) {
+        while let Some(joined) = self.joined.pop_front() {
+            self.judge.take(&joined);
+        }
     }
 }
+
+fn checksum(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_key(MAGIC_KEY);
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// Against accidents, not against forgers: whoever can write the state file owns the engine anyway.
+const MAGIC_KEY: &[u8; 16] = b"fairban snapshot";

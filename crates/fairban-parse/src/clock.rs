@@ -1,27 +1,227 @@
-//! Stamps into points of time: zone and year, once a distinct second.
+//! Stamps into points of time: zone and year.
+//!
+//! The one part of parsing that sees the lines of a file in order: a stamp of RFC 3164 has no year, and a local one
+//! may stand for two points of time when clocks are put back.
 
-use fairban_core::time::Time;
-use jiff::tz::TimeZone;
+use fairban_core::time::{Span, Time};
+use jiff::civil;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use serde::{Deserialize, Serialize};
 
-use crate::stamp::Stamp;
+use crate::stamp::{Stamp, days_since_1970};
 
 /// Resolves the stamps of one file, in the file's order.
 #[derive(Clone, Debug)]
 pub struct Clock {
     zone: TimeZone,
-    year: i16,
-    month: u8,
+    state: ClockState,
+    /// The last civil minute that was looked up in the zone, and its offset.
+    cached: Option<(Minute, i32)>,
 }
+
+/// What a [`Clock`] has learnt, to go on later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockState {
+    /// The year of the last stamp.
+    pub year: i16,
+    /// Its month, 0 before the first stamp.
+    pub month: u8,
+    /// The latest point of time so far.
+    pub last: Time,
+}
+
+type Minute = (i16, u8, u8, i64);
+
+const MICROS_PER_MINUTE: i64 = 60_000_000;
+/// A line may be this late and still be of the first of the two hours that clocks show when they are put back.
+const LATE: Span = Span::minutes(5);
+/// A month this far back is the next year's January; this far ahead, the last year's December, told late.
+const HALF_YEAR: u8 = 6;
 
 impl Clock {
     /// For local stamps in `zone`; a first stamp without a year lies in `year`.
     pub const fn new(zone: TimeZone, year: i16) -> Clock {
-        Clock { zone, year, month: 0 }
+        Clock::with_state(zone, ClockState { year, month: 0, last: Time::MIN })
     }
 
-    /// The point in time of a stamp; the year goes on at New Year.
+    /// Goes on where another clock of the same zone stopped.
+    pub const fn with_state(zone: TimeZone, state: ClockState) -> Clock {
+        Clock { zone, state, cached: None }
+    }
+
+    /// What it has learnt.
+    pub const fn state(&self) -> ClockState {
+        self.state
+    }
+
+    /// The point in time of a stamp. The year goes on at New Year; a late line of the old year stays in it.
     pub fn resolve(&mut self, stamp: &Stamp) -> Time {
-        let _ = (&self.zone, self.year, self.month, stamp);
-        Time::MIN
+        let time = match *stamp {
+            Stamp::Utc(time) => time,
+            Stamp::Local { year, month, day, micros } => {
+                let year = year.unwrap_or_else(|| self.year_of(month));
+                self.local(year, month, day, micros)
+            }
+        };
+        self.state.last = self.state.last.max(time);
+        time
+    }
+
+    fn year_of(&mut self, month: u8) -> i16 {
+        let last = self.state.month;
+        if last != 0 && month > last + HALF_YEAR {
+            return self.state.year - 1;
+        }
+        if last > month + HALF_YEAR {
+            self.state.year += 1;
+        }
+        self.state.month = month;
+        self.state.year
+    }
+
+    fn local(&mut self, year: i16, month: u8, day: u8, micros: i64) -> Time {
+        let naive = days_since_1970(year, month, day) * 86_400_000_000 + micros;
+        let minute = (year, month, day, micros / MICROS_PER_MINUTE);
+        if let Some((cached, offset_s)) = self.cached
+            && cached == minute
+        {
+            return at(naive, offset_s);
+        }
+        match self.offset(year, month, day, micros) {
+            None => Time::from_micros(naive),
+            Some(AmbiguousOffset::Unambiguous { offset }) => {
+                self.cached = Some((minute, offset.seconds()));
+                at(naive, offset.seconds())
+            }
+            // A time that the clocks skipped: read as if they had not been put forward yet.
+            Some(AmbiguousOffset::Gap { before, .. }) => at(naive, before.seconds()),
+            // A time that they showed twice: the first time round, unless the file is past it.
+            Some(AmbiguousOffset::Fold { before, after }) => {
+                let first = at(naive, before.seconds());
+                if first.plus(LATE) >= self.state.last { first } else { at(naive, after.seconds()) }
+            }
+        }
+    }
+
+    fn offset(&self, year: i16, month: u8, day: u8, micros: i64) -> Option<AmbiguousOffset> {
+        let seconds = micros / 1_000_000;
+        let time =
+            civil::Time::new((seconds / 3600) as i8, (seconds / 60 % 60) as i8, (seconds % 60) as i8, 0);
+        // The 29th of February of an inferred year that has none is the 1st of March, as in the sum of its days.
+        let date = civil::Date::new(year, month as i8, day as i8).or_else(|_| civil::Date::new(year, 3, 1));
+        let civil = civil::DateTime::from_parts(date.ok()?, time.ok()?);
+        Some(self.zone.to_ambiguous_timestamp(civil).offset())
+    }
+}
+
+fn at(naive_micros: i64, offset_s: i32) -> Time {
+    Time::from_micros(naive_micros.saturating_sub(i64::from(offset_s) * 1_000_000))
+}
+
+/// The zone that never changes, for stamps known to be UTC.
+pub fn utc() -> TimeZone {
+    TimeZone::fixed(Offset::UTC)
+}
+
+/// Whether a connection of which only the lowest 48 bits of its start (microseconds since 1970) are known can have
+/// begun near a stamp, whatever the stamp's zone.
+///
+/// Ids that other makers wrote pass by chance: 1 of 1,500 for a stamp with a year, 1 of 100 without.
+pub fn believable_session_start(start_micros_low48: u64, near: &Stamp) -> bool {
+    /// Zones reach from −12 to +14 hours; connections may stay open for days, but then their lines say more.
+    const NEAR_MICROS: i64 = 26 * 3_600 * 1_000_000;
+    /// Years believed of a stamp that names none: each one lets more ids pass by chance.
+    const YEARS: core::ops::RangeInclusive<i16> = 2020..=2033;
+    let is_near = |micros: i64| {
+        let wrapped = (micros as u64).wrapping_sub(start_micros_low48) << 16;
+        ((wrapped as i64) >> 16).abs() <= NEAR_MICROS
+    };
+    let naive = |year, month, day, micros| days_since_1970(year, month, day) * 86_400_000_000 + micros;
+    match *near {
+        Stamp::Utc(time) => is_near(time.micros()),
+        Stamp::Local { year: Some(year), month, day, micros } => is_near(naive(year, month, day, micros)),
+        Stamp::Local { year: None, month, day, micros } => {
+            YEARS.into_iter().any(|year| is_near(naive(year, month, day, micros)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local(month: u8, day: u8, hour: i64, minute: i64) -> Stamp {
+        Stamp::Local { year: None, month, day, micros: (hour * 60 + minute) * MICROS_PER_MINUTE }
+    }
+
+    /// Central European time of 2026, written out: tests read no zone files.
+    fn berlin() -> TimeZone {
+        TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a POSIX zone")
+    }
+
+    fn text(time: Time) -> String {
+        jiff::Timestamp::from_microsecond(time.micros()).expect("in range").to_string()
+    }
+
+    #[test]
+    fn local_stamps_are_read_in_their_zone() {
+        let mut clock = Clock::new(berlin(), 2026);
+        assert_eq!(text(clock.resolve(&local(1, 21, 9, 51))), "2026-01-21T08:51:00Z");
+        assert_eq!(text(clock.resolve(&local(7, 21, 9, 51))), "2026-07-21T07:51:00Z");
+    }
+
+    #[test]
+    fn the_year_goes_on_at_new_year_and_a_late_line_stays_in_the_old_one() {
+        let mut clock = Clock::new(utc(), 2025);
+        assert_eq!(text(clock.resolve(&local(12, 31, 23, 59))), "2025-12-31T23:59:00Z");
+        assert_eq!(text(clock.resolve(&local(1, 1, 0, 0))), "2026-01-01T00:00:00Z");
+        assert_eq!(text(clock.resolve(&local(12, 31, 23, 59))), "2025-12-31T23:59:00Z");
+        assert_eq!(text(clock.resolve(&local(1, 1, 0, 1))), "2026-01-01T00:01:00Z");
+    }
+
+    #[test]
+    fn clocks_put_back_do_not_put_time_back() {
+        let mut clock = Clock::new(berlin(), 2026);
+        assert_eq!(text(clock.resolve(&local(10, 25, 2, 10))), "2026-10-25T00:10:00Z");
+        assert_eq!(text(clock.resolve(&local(10, 25, 2, 50))), "2026-10-25T00:50:00Z");
+        assert_eq!(text(clock.resolve(&local(10, 25, 2, 10))), "2026-10-25T01:10:00Z");
+    }
+
+    #[test]
+    fn a_time_that_clocks_skipped_is_read_all_the_same() {
+        let mut clock = Clock::new(berlin(), 2026);
+        assert_eq!(text(clock.resolve(&local(3, 29, 2, 30))), "2026-03-29T01:30:00Z");
+    }
+
+    #[test]
+    fn a_leap_day_in_a_year_without_one_is_no_failure() {
+        let mut clock = Clock::new(utc(), 2026);
+        assert_eq!(text(clock.resolve(&local(2, 29, 12, 0))), "2026-03-01T12:00:00Z");
+    }
+
+    #[test]
+    fn a_clock_goes_on_from_its_state() {
+        let mut whole = Clock::new(berlin(), 2025);
+        whole.resolve(&local(12, 31, 23, 59));
+        let mut again = Clock::with_state(berlin(), whole.state());
+        assert_eq!(whole.resolve(&local(1, 1, 0, 0)), again.resolve(&local(1, 1, 0, 0)));
+    }
+
+    #[test]
+    fn session_starts_are_believed_near_the_stamp_only() {
+        let start = 1_795_458_594_066_350_u64;
+        let low = start & 0xffff_ffff_ffff;
+        assert!(believable_session_start(low, &Stamp::Utc(Time::from_micros(start as i64 + 5_000_000))));
+        assert!(believable_session_start(low, &local(11, 23, 18, 30)));
+        assert!(!believable_session_start(
+            low,
+            &Stamp::Utc(Time::from_micros(start as i64 + 200_000_000_000))
+        ));
+        let mut by_chance = 0;
+        for n in 0..20_000_u64 {
+            let random = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+            by_chance += u32::from(believable_session_start(random, &local(11, 23, 18, 30)));
+        }
+        assert!(by_chance < 240, "{by_chance} of 20,000 made-up ids were believed");
     }
 }

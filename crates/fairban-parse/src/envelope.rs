@@ -1,16 +1,249 @@
 //! What stands around a record: RFC 3164, RFC 5424, ISO 8601, multilog's TAI64N, tai64nlocal, Dovecot's own file.
+//!
+//! ```text
+//! Nov 23 18:29:44 mx sshd[812]: BODY                                   RFC 3164, <38> may stand before it
+//! Nov 23 18:29:44 mx mail.notice vpopmail[1]: BODY                     busybox
+//! Nov 23 18:29:44 sshd[812]: BODY                                      busybox -S
+//! 2026-11-23T18:29:44.123456+00:00 mx sshd[812]: BODY                  ISO 8601
+//! <38>1 2026-11-23T18:29:44.123456+00:00 mx sshd 812 - [x y="z"] BODY  RFC 5424
+//! @400000006b0489c523db15b4 tcpserver: BODY                            multilog
+//! 2007-01-21 09:51:25.570281500 tcpserver: BODY                        tai64nlocal
+//! Nov 23 18:35:03 auth: Info: …                                        Dovecot's log_path: BODY from `auth` on
+//! ```
+//!
+//! The first bytes of a line decide, each line for itself, so a file may change its form anywhere. Everything up to
+//! the body was written by a syslog daemon or a logger, none of it by a client, as long as a record is one line. Where
+//! a daemon lets a client's line feed through, a whole line may be the client's: no envelope can tell.
+//!
+//! One carriage return at the end of a line goes with the line feed, as in a file with DOS line ends. All others are
+//! bytes like any other: none is a border.
+
+use memchr::memchr;
 
 use crate::record::Record;
+pub use crate::stamp::RawStamp;
+use crate::stamp::{Writer, scan};
 
-/// Splits a line (without its line feed) into stamp text and record; `None` for a line of no known format.
+/// Longest program name looked for, in bytes. RFC 5424 allows 48.
+const PROGRAM_BYTES_MAX: usize = 64;
+
+/// Longest host name believed, in bytes (RFC 5424, 6.2.4).
+const HOST_BYTES_MAX: usize = 255;
+
+/// Splits a line (without its line feed) into stamp and record; `None` for a line of no known format.
+///
+/// The program is empty where the line names none (`last message repeated 2 times`, `-- MARK --`).
 pub fn split(line: &[u8]) -> Option<(RawStamp<'_>, Record<'_>)> {
-    let _ = line;
-    None
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let text = after_priority(line)?;
+    let (stamp, head) = match text.strip_prefix(b"1 ") {
+        Some(rest) => rfc5424(rest)?,
+        None => match scan(text)? {
+            (stamp, Writer::Syslog, rest) => (stamp, after_host(rest)?),
+            (stamp, Writer::Bare, rest) => (stamp, after_stamp(rest)),
+        },
+    };
+    let Head { program, pid, body } = head;
+    let body_at = (line.len() - body.len()) as u32; // A body always reaches to the end of its line.
+    Some((stamp, Record { program, pid, body, body_at }))
 }
 
-/// The bytes of a stamp and how to read them, not yet parsed: lines of unknown daemons never are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RawStamp<'a> {
-    /// The bytes.
-    pub bytes: &'a [u8],
+/// Program, process id and all that follows them.
+struct Head<'a> {
+    program: &'a [u8],
+    pid: Option<u32>,
+    body: &'a [u8],
 }
+
+/// Takes `<0>` to `<191>` off the front.
+fn after_priority(line: &[u8]) -> Option<&[u8]> {
+    let Some(rest) = line.strip_prefix(b"<") else { return Some(line) };
+    let end = memchr(b'>', &rest[..rest.len().min(4)])?;
+    (number(&rest[..end])? <= 191).then_some(&rest[end + 1..])
+}
+
+/// `STAMP HOST APP-NAME PROCID MSGID STRUCTURED-DATA [MSG]`, after the version.
+fn rfc5424(text: &[u8]) -> Option<(RawStamp<'_>, Head<'_>)> {
+    let (stamp, writer, rest) = scan(text)?;
+    let (host, rest) = word(rest)?;
+    let (program, rest) = word(rest)?;
+    let (pid, rest) = word(rest)?;
+    let (_message_id, rest) = word(rest)?;
+    if writer != Writer::Syslog || !is_host(host) || program.is_empty() {
+        return None;
+    }
+    let rest = after_structured_data(rest)?;
+    let body = match rest.strip_prefix(b" ") {
+        Some(message) => {
+            let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
+            // rsyslog keeps the blank that stood behind the colon of an RFC 3164 tag.
+            message.strip_prefix(b" ").unwrap_or(message)
+        }
+        None if rest.is_empty() => rest,
+        None => return None,
+    };
+    let program = if program == b"-" { &[] } else { program };
+    Some((stamp, Head { program, pid: number(pid), body }))
+}
+
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr(b' ', text)?;
+    Some((&text[..end], &text[end + 1..]))
+}
+
+/// After `-` or `[id name="value"…]…`. In a value a backslash takes the meaning from `"`, `]` and itself.
+fn after_structured_data(text: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = text.strip_prefix(b"-") {
+        return Some(rest);
+    }
+    let mut rest = text;
+    while rest.first() == Some(&b'[') {
+        let (mut quoted, mut escaped) = (false, false);
+        let end = rest.iter().position(|&byte| {
+            let closes = byte == b']' && !quoted;
+            quoted ^= byte == b'"' && !escaped;
+            escaped = byte == b'\\' && quoted && !escaped;
+            closes
+        })?;
+        rest = &rest[end + 1..];
+    }
+    (rest.len() < text.len()).then_some(rest)
+}
+
+/// `HOST TAG: BODY`, or what has no host.
+fn after_host(text: &[u8]) -> Option<Head<'_>> {
+    let end = text.iter().take(HOST_BYTES_MAX + 1).position(|&byte| !is_host_byte(byte))?;
+    if end == 0 || text[end] != b' ' || text[end - 1] == b':' {
+        // Not a host: a tag, or a process of Dovecot's.
+        let head = after_stamp(text);
+        return (!head.program.is_empty()).then_some(head);
+    }
+    let text = &text[end + 1..];
+    if let Some((first, rest)) = word(&text[..text.len().min(PROGRAM_BYTES_MAX)])
+        && is_facility_and_severity(first)
+    {
+        let _ = rest;
+        return Some(after_tag(&text[first.len() + 1..]));
+    }
+    Some(after_tag(text))
+}
+
+/// `TAG: BODY`, or a line of Dovecot's own file.
+fn after_stamp(text: &[u8]) -> Head<'_> {
+    if is_dovecot_process(text) {
+        return Head { program: b"dovecot", pid: None, body: text };
+    }
+    after_tag(text)
+}
+
+/// `program: `, `program[pid]: `, or nothing of the kind: then everything is body.
+fn after_tag(text: &[u8]) -> Head<'_> {
+    let none = Head { program: &[], pid: None, body: text };
+    let beginning = &text[..text.len().min(PROGRAM_BYTES_MAX + 1)];
+    let Some(end) = beginning.iter().position(|byte| matches!(byte, b'[' | b':' | b' ')) else { return none };
+    let (program, rest) = text.split_at(end);
+    let (pid, rest) = match after_pid(rest) {
+        Some((pid, rest)) => (pid, rest),
+        None => (None, rest),
+    };
+    let Some(body) = rest.strip_prefix(b":") else { return none };
+    if program.is_empty() {
+        return none;
+    }
+    Head { program, pid, body: body.strip_prefix(b" ").unwrap_or(body) }
+}
+
+/// Takes `[812]` off the front; what is no number (`[abc]`) names no process.
+fn after_pid(text: &[u8]) -> Option<(Option<u32>, &[u8])> {
+    const PID_BYTES_MAX: usize = 16;
+    let inside = text.strip_prefix(b"[")?;
+    let end = memchr(b']', &inside[..inside.len().min(PID_BYTES_MAX + 1)])?;
+    Some((number(&inside[..end]), &inside[end + 1..]))
+}
+
+fn is_host(host: &[u8]) -> bool {
+    !host.is_empty() && host.len() <= HOST_BYTES_MAX && host.iter().all(|&byte| is_host_byte(byte))
+}
+
+/// Names, IPv4 and IPv6 addresses, and the `source@host/relay` chains that relays write.
+const fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'@' | b'/' | b'%')
+}
+
+/// `mail.notice`, as busybox has it before the tag.
+fn is_facility_and_severity(word: &[u8]) -> bool {
+    const SEVERITIES: [&[u8]; 11] = [
+        b"emerg", b"panic", b"alert", b"crit", b"err", b"error", b"warning", b"warn", b"notice", b"info",
+        b"debug",
+    ];
+    memchr(b'.', word).is_some_and(|dot| {
+        word[..dot].iter().all(u8::is_ascii_alphanumeric) && SEVERITIES.contains(&&word[dot + 1..])
+    })
+}
+
+/// Whether a line of Dovecot's own file begins here: a process of Dovecot's and `(`, `<` or a level.
+fn is_dovecot_process(text: &[u8]) -> bool {
+    const LEVELS: [&[u8]; 6] =
+        [b": Info: ", b": Warning: ", b": Error: ", b": Fatal: ", b": Panic: ", b": Debug: "];
+    const PROCESSES: [&[u8]; 35] = [
+        b"aggregator",
+        b"anvil",
+        b"auth",
+        b"auth-worker",
+        b"config",
+        b"dict",
+        b"dict-async",
+        b"dict-expire",
+        b"director",
+        b"dns-client",
+        b"doveadm",
+        b"health-check",
+        b"imap",
+        b"imap-hibernate",
+        b"imap-login",
+        b"imap-urlauth",
+        b"imap-urlauth-login",
+        b"indexer",
+        b"indexer-worker",
+        b"ipc",
+        b"lda",
+        b"lmtp",
+        b"log",
+        b"managesieve",
+        b"managesieve-login",
+        b"master",
+        b"old-stats",
+        b"pop3",
+        b"pop3-login",
+        b"quota-status",
+        b"replicator",
+        b"ssl-params",
+        b"stats",
+        b"submission",
+        b"submission-login",
+    ];
+    let beginning = &text[..text.len().min(PROGRAM_BYTES_MAX)];
+    let Some(end) = beginning.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'-')) else {
+        return false;
+    };
+    let (process, rest) = text.split_at(end);
+    let delimited = matches!(rest[0], b'(' | b'<') || LEVELS.iter().any(|level| rest.starts_with(level));
+    delimited && PROCESSES.binary_search(&process).is_ok()
+}
+
+/// A decimal number without sign; `None` for anything else and above `u32::MAX`.
+pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
+    if bytes.is_empty() {
+        return None;
+    }
+    bytes.iter().try_fold(0_u32, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value.checked_mul(10)?.checked_add(u32::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests;

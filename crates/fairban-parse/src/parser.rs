@@ -1,16 +1,37 @@
 //! One line in, at most one event out.
 
-use fairban_core::event::{AuthEvent, Service};
+use fairban_core::event::{AuthEvent, Service, Witness};
+use memchr::memmem;
 
+use crate::clock::believable_session_start;
+use crate::envelope::{number, split};
 use crate::health::Health;
+use crate::record::{Reading, Record};
 use crate::secret::Secrets;
+use crate::service::{dovecot, pam, postfix, sshd, tcpserver, vpopmail};
 use crate::stamp::Stamp;
+
+/// Longest line that is read, in bytes: no syslog daemon writes longer ones (rsyslog: 8 KiB), so what is longer is no
+/// record.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Most repetitions believed of one `message repeated` line.
+pub const TIMES_MAX: u32 = 1_000;
 
 /// What a line is. `time` of an event is unset until a [`crate::clock::Clock`] has resolved the stamp.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed {
     /// Tells something about a login.
     Event(Stamp, AuthEvent),
+    /// The log lost lines here: those of one service, or of any that this file holds.
+    Gap {
+        /// When.
+        stamp: Stamp,
+        /// Whose; `None` if the notice does not tell.
+        service: Option<Service>,
+        /// How many, 0 if it does not tell.
+        lost: u32,
+    },
     /// A line of a service, without an event.
     Nothing(Service),
     /// A line of another program.
@@ -33,7 +54,275 @@ impl Parser {
 
     /// Reads one line, given without its line feed, and counts it in `health`.
     pub fn line(&self, line: &[u8], health: &mut Health) -> Parsed {
-        let _ = (&self.secrets, line, health);
-        Parsed::NoFormat
+        health.lines += 1;
+        health.bytes += line.len() as u64 + 1;
+        if line.len() > LINE_BYTES_MAX {
+            health.too_long += 1;
+            health.no_format += 1;
+            return Parsed::NoFormat;
+        }
+        let Some((raw, record)) = split(line) else {
+            health.no_format += 1;
+            return Parsed::NoFormat;
+        };
+        let Some(service) = claim(&record) else {
+            let gap = lost(&record).and_then(|(service, lost)| Some((raw.parse()?, service, lost)));
+            let Some((stamp, service, lost)) = gap else {
+                health.foreign += 1;
+                return Parsed::Foreign;
+            };
+            health.gaps += 1;
+            return Parsed::Gap { stamp, service, lost };
+        };
+        let counters = &mut health.services[service.index()];
+        counters.lines += 1;
+        match self.read(service, &record) {
+            Reading::Quiet => {
+                counters.understood += 1;
+                Parsed::Nothing(service)
+            }
+            Reading::Odd { login_like } => {
+                counters.note_odd(line, login_like);
+                Parsed::Nothing(service)
+            }
+            Reading::Event(mut event) => {
+                // A day that no calendar has: the line cannot be placed in time.
+                let Some(stamp) = raw.parse() else {
+                    counters.note_odd(line, true);
+                    return Parsed::Nothing(service);
+                };
+                counters.understood += 1;
+                counters.events += 1;
+                check_witness(&mut event, &record, &stamp);
+                Parsed::Event(stamp, event)
+            }
+        }
+    }
+
+    /// Reads a record, or the one inside `message repeated N times: [ … ]`.
+    fn read(&self, service: Service, record: &Record<'_>) -> Reading {
+        let Some((times, inner)) = repeated(record) else { return self.grammar(service, record) };
+        match self.grammar(service, &inner) {
+            Reading::Event(mut event) => {
+                event.times = times;
+                Reading::Event(event)
+            }
+            other => other,
+        }
+    }
+
+    fn grammar(&self, service: Service, record: &Record<'_>) -> Reading {
+        let read = match service {
+            Service::Vpopmail => vpopmail::read,
+            Service::Tcpserver | Service::Sslserver => tcpserver::read,
+            Service::Dovecot => dovecot::read,
+            Service::Postfix => postfix::read,
+            Service::Sshd => sshd::read,
+            _ => pam::read,
+        };
+        read(record, &self.secrets)
+    }
+}
+
+/// Which service a record belongs to: by its program, and where builds and sites change that, by the start of its body.
+fn claim(record: &Record<'_>) -> Option<Service> {
+    match record.program {
+        b"vpopmail" => return Some(Service::Vpopmail),
+        b"dovecot" => return Some(Service::Dovecot),
+        b"sshd" | b"sshd-session" | b"sshd-auth" => return Some(Service::Sshd),
+        b"tcpserver" => return Some(Service::Tcpserver),
+        b"sslserver" => return Some(Service::Sslserver),
+        b"postfix" => return Some(Service::Postfix),
+        _ => {}
+    }
+    if let Some(rest) = record.program.strip_prefix(b"postfix") {
+        let is_instance = matches!(rest[0], b'/' | b'-');
+        return (is_instance && rest.ends_with(b"smtpd")).then_some(Service::Postfix);
+    }
+    match record.body.first()? {
+        b'v' if record.body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),
+        b'p' if record.body.starts_with(b"pam_") => Some(Service::Pam),
+        // vchkpw's standard error, in the log of the tcpserver that it runs under.
+        b'u' | b'd' if record.program.is_empty() && is_invalid_name(record.body) => Some(Service::Tcpserver),
+        _ => None,
+    }
+}
+
+fn is_invalid_name(body: &[u8]) -> bool {
+    body.starts_with(b"user invalid ") || body.starts_with(b"domain invalid ")
+}
+
+/// rsyslog's and syslogd's `message repeated 3 times: [ BODY]`, anchored at both ends.
+fn repeated<'a>(record: &Record<'a>) -> Option<(u16, Record<'a>)> {
+    let rest = record.body.strip_prefix(b"message repeated ")?;
+    let (times, at) = leading_number(rest)?;
+    let body = rest[at..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;
+    let body = body.strip_prefix(b" ").unwrap_or(body);
+    let body_at = record.body_at + (record.body.len() - 1 - body.len()) as u32;
+    Some((times.clamp(1, TIMES_MAX) as u16, Record { body, body_at, ..*record }))
+}
+
+/// A notice that lines are missing: whose, and how many.
+fn lost(record: &Record<'_>) -> Option<(Option<Service>, u32)> {
+    match record.program {
+        // syslogd without the line it repeats: as good as lost.
+        b"" => {
+            let rest = record.body.strip_prefix(b"last message repeated ")?;
+            let (times, at) = leading_number(rest)?;
+            rest[at..].starts_with(b" time").then_some((None, times))
+        }
+        b"rsyslogd" => {
+            memmem::find(record.body, b"rate-limiting")?;
+            memmem::find(record.body, b"lost")?;
+            Some((service_named(record.body), number_before_messages(record.body)))
+        }
+        b"systemd-journald" | b"systemd-journal" | b"journal" => {
+            let rest =
+                record.body.strip_prefix(b"Suppressed ").or_else(|| record.body.strip_prefix(b"Missed "))?;
+            Some((service_named(rest), leading_number(rest).map_or(0, |(count, _)| count)))
+        }
+        _ => None,
+    }
+}
+
+/// The service whose unit or process a notice names.
+fn service_named(body: &[u8]) -> Option<Service> {
+    let named = |name: &[u8]| memmem::find(body, name).is_some();
+    if named(b"sshd") || named(b"ssh.service") {
+        Some(Service::Sshd)
+    } else if named(b"dovecot") {
+        Some(Service::Dovecot)
+    } else if named(b"postfix") || named(b"smtpd") {
+        Some(Service::Postfix)
+    } else if named(b"vchkpw") || named(b"vpopmail") {
+        Some(Service::Vpopmail)
+    } else {
+        None
+    }
+}
+
+/// The number in `lost 250 messages` or `250 messages lost`; 0 if there is none.
+fn number_before_messages(body: &[u8]) -> u32 {
+    let Some(end) = memmem::find(body, b" messages") else { return 0 };
+    let digits = body[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    number(&body[end - digits..end]).unwrap_or(0)
+}
+
+fn leading_number(text: &[u8]) -> Option<(u32, usize)> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    Some((number(&text[..digits])?, digits))
+}
+
+/// A session id that decodes to another address only speaks against the line if it can be Dovecot's own: if the
+/// connection it tells of began near the line's stamp.
+fn check_witness(event: &mut AuthEvent, record: &Record<'_>, stamp: &Stamp) {
+    if event.witness == Witness::Contradicts {
+        let start = dovecot::session_id(record).and_then(dovecot::session_start);
+        if !start.is_some_and(|start| believable_session_start(start, stamp)) {
+            event.witness = Witness::Absent;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fairban_core::event::{Outcome, Tells};
+
+    use super::*;
+
+    fn parsed(line: &str) -> (Parsed, Health) {
+        let mut health = Health::default();
+        let parsed = Parser::new([7; 16]).line(line.as_bytes(), &mut health);
+        (parsed, health)
+    }
+
+    fn event(line: &str) -> AuthEvent {
+        match parsed(line).0 {
+            Parsed::Event(_, event) => event,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_line_of_each_kind_is_counted_where_it_belongs() {
+        let (_, health) = parsed("Jan 21 10:00:00 mx CRON[1]: (root) CMD (x)");
+        assert_eq!((health.lines, health.foreign), (1, 1));
+        let (_, health) = parsed("no log at all");
+        assert_eq!(health.no_format, 1);
+        let (_, health) = parsed(&"x".repeat(LINE_BYTES_MAX + 1));
+        assert_eq!((health.no_format, health.too_long), (1, 1));
+        let (_, health) = parsed("Jan 21 10:00:00 mx sshd[1]: Failed login of a new kind");
+        assert_eq!(health.service(Service::Sshd).lines, 1);
+    }
+
+    #[test]
+    fn repeated_messages_are_so_many_of_the_inner_line() {
+        let inner = "Failed password for root from 192.0.2.1 port 22 ssh2";
+        let once = event(&format!("Jan 21 10:00:00 mx sshd[1]: {inner}"));
+        let thrice = event(&format!("Jan 21 10:00:00 mx sshd[1]: message repeated 3 times: [ {inner}]"));
+        assert_eq!(thrice, AuthEvent { times: 3, ..once });
+        let many =
+            event(&format!("Jan 21 10:00:00 mx sshd[1]: message repeated 4000000000 times: [ {inner}]"));
+        assert_eq!(u32::from(many.times), TIMES_MAX);
+    }
+
+    #[test]
+    fn the_secret_of_a_repeated_line_is_where_it_says() {
+        let line = "Jan 21 10:00:00 mx vpopmail[1]: message repeated 2 times: \
+                    [ vchkpw-pop3: password fail (pass: 'hunter2') dan@d.example:192.0.2.1]";
+        let (from, to) = event(line).secret_at.expect("it shows a secret");
+        assert_eq!(&line[from as usize..to as usize], "hunter2");
+    }
+
+    #[test]
+    fn notices_of_lost_lines_are_gaps() {
+        for (line, service, lost) in [
+            ("Jan 21 10:00:00 mx last message repeated 5 times", None, 5),
+            (
+                "Jan 21 10:00:00 mx rsyslogd: imuxsock[pid: 812, name: sshd]: 250 messages lost due to rate-limiting",
+                Some(Service::Sshd),
+                250,
+            ),
+            (
+                "Jan 21 10:00:00 mx rsyslogd: imuxsock lost 77 messages from pid 812 due to rate-limiting",
+                None,
+                77,
+            ),
+            (
+                "Jan 21 10:00:00 mx systemd-journald[9]: Suppressed 1234 messages from dovecot.service",
+                Some(Service::Dovecot),
+                1234,
+            ),
+        ] {
+            match parsed(line).0 {
+                Parsed::Gap { service: s, lost: l, .. } => assert_eq!((s, l), (service, lost), "{line}"),
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn ids_of_other_makers_do_not_speak_against_their_line() {
+        let line = |stamp: &str, id: &str| {
+            format!(
+                "{stamp} mx dovecot: imap-login: Login: user=<dan>, method=PLAIN, rip=192.0.2.9, lip=192.0.2.1, \
+                 mpid=9, session=<{id}>"
+            )
+        };
+        let made_up = event(&line("Jan 21 00:00:00", "d3e2f70e415ba17c"));
+        assert_eq!(made_up.witness, Witness::Absent);
+        let foreign = event(&line("2026-11-23T18:29:55+00:00", "rk+1x/VgDbrGM2RT"));
+        assert_eq!(foreign.witness, Witness::Contradicts, "an id of that day, of 198.51.100.83");
+        assert_eq!((foreign.outcome, foreign.tells), (Outcome::Success, Tells::Attempt));
+    }
+
+    #[test]
+    fn programs_that_only_look_like_a_service_are_foreign() {
+        for program in ["postfix/qmgr", "postfixx/smtpd", "sshd2", "dovecot-lda", "xtcpserver"] {
+            let (parsed, _) = parsed(&format!(
+                "Jan 21 10:00:00 mx {program}[1]: Failed password for x from 192.0.2.1 port 2 ssh2"
+            ));
+            assert_eq!(parsed, Parsed::Foreign, "{program}");
+        }
     }
 }

@@ -1,0 +1,105 @@
+//! The written-out evidence of suspects: signals with their sums, and sample lines.
+
+use serde::{Deserialize, Serialize};
+
+use super::source::{EpisodeState, Source, Unit};
+use crate::effect::{Signal, SignalSum};
+use crate::limits::Limits;
+use crate::nats::Nats;
+use crate::table::Table;
+
+/// A source has a dossier from this much evidence on.
+pub(crate) const FROM: Nats = Nats::milli(4_000);
+const SAMPLES_MAX: usize = 5;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Dossier {
+    score: Nats,
+    signals: Vec<SignalSum>,
+    samples: Vec<Box<[u8]>>,
+}
+
+/// All dossiers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Dossiers {
+    table: Table<Dossier>,
+}
+
+impl Dossiers {
+    pub(crate) fn new(key: [u8; 16]) -> Dossiers {
+        Dossiers { table: Table::new(key) }
+    }
+
+    /// Writes down what one observation added. `source` is as it was before, to start the dossier from.
+    pub(crate) fn note(
+        &mut self,
+        unit: Unit,
+        source: &Source,
+        score: Nats,
+        added: &[(Signal, Nats)],
+        sample: &[u8],
+        limits: &Limits,
+    ) {
+        if self.table.get(unit.0).is_none() {
+            if score < FROM {
+                return;
+            }
+            if self.table.len() >= limits.dossiers as usize {
+                let victim = self.table.victim(16, |dossier| Some(dossier.score));
+                victim.and_then(|victim| self.table.remove(victim));
+            }
+            self.table.insert(unit.0, Dossier { signals: rebuilt(source), ..Dossier::default() });
+        }
+        let Some(dossier) = self.table.get_mut(unit.0) else { return };
+        dossier.score = score;
+        for &(signal, nats) in added {
+            add(&mut dossier.signals, signal, nats);
+        }
+        if !sample.is_empty() && dossier.samples.len() < SAMPLES_MAX {
+            dossier.samples.push(sample.into());
+        }
+    }
+
+    /// What made the sum, largest first: the dossier's, or rebuilt from the episodes.
+    pub(crate) fn signals(&self, unit: Unit, source: &Source) -> Vec<SignalSum> {
+        let mut signals = match self.table.get(unit.0) {
+            Some(dossier) => dossier.signals.clone(),
+            None => rebuilt(source),
+        };
+        signals.sort_by_key(|sum| (core::cmp::Reverse(sum.nats), sum.signal));
+        signals
+    }
+
+    /// Sample lines.
+    pub(crate) fn samples(&self, unit: Unit) -> Vec<Vec<u8>> {
+        self.table
+            .get(unit.0)
+            .map_or_else(Vec::new, |dossier| dossier.samples.iter().map(|sample| sample.to_vec()).collect())
+    }
+
+    /// After a ban the evidence starts anew, and so does its record.
+    pub(crate) fn close(&mut self, unit: Unit) {
+        self.table.remove(unit.0);
+    }
+}
+
+fn rebuilt(source: &Source) -> Vec<SignalSum> {
+    let mut signals = Vec::new();
+    for episode in source.episodes.iter().filter(|e| e.state == EpisodeState::Weighed && e.nats != 0) {
+        add(&mut signals, episode.kind.signal(), Nats::raw(i32::from(episode.nats)));
+    }
+    if source.credit != 0 {
+        add(&mut signals, Signal::Success, Nats::raw(i32::from(source.credit)));
+    }
+    signals
+}
+
+fn add(signals: &mut Vec<SignalSum>, signal: Signal, nats: Nats) {
+    match signals.iter_mut().find(|sum| sum.signal == signal) {
+        Some(sum) => {
+            sum.count = sum.count.saturating_add(1);
+            sum.nats += nats;
+        }
+        None => signals.push(SignalSum { signal, count: 1, nats }),
+    }
+}

@@ -1,0 +1,488 @@
+//! What a failure is worth: nothing at a familiar account, a wait at a new one, a little more for each further secret.
+
+use super::familiar::AccountId;
+use super::outage::{Change, FAMILIAR_SINCE};
+use super::pending::{Waiting, pair_key};
+use super::source::{COUNTED, Episode, EpisodeState, SECOND, Unit, secs_u32};
+use super::{Case, Judge};
+use crate::account::{Account, AccountKey, is_near_miss, is_other_form};
+use crate::effect::{Alarm, Effect, Signal};
+use crate::event::{Mechanism, Outcome, SecretTag};
+use crate::nats::Nats;
+use crate::time::{Span, Time};
+use crate::weights::{self, Kind};
+
+/// Failures at a familiar account (or with one secret) before its device is told as stale.
+const STALE_TRIES: u16 = 20;
+const STALE_SPAN: Span = Span::hours(1);
+/// Untagged tries at one account before it is told as looping.
+const LOOPING_TRIES: u16 = 60;
+/// Near misses and other forms of a name that are taken for one account; a walker of near misses gains no more.
+const NEAR_MAX: u8 = 2;
+/// Failing accounts of a stranger that no outage excuses.
+const OUTAGE_ACCOUNTS_MAX: u16 = 12;
+
+impl Judge {
+    pub(super) fn failure(&mut self, case: &Case<'_>) {
+        let attempt = case.attempt;
+        if self.sights.note(attempt.service, false, self.now) {
+            self.alarm(Alarm::Blind { service: attempt.service });
+        }
+        if case.familiar {
+            self.familiar_failure(case);
+            return;
+        }
+        let kind = match (&attempt.account, attempt.outcome) {
+            (Account::Hidden, _) => Kind::Hidden,
+            (_, Outcome::UnknownAccount) => Kind::Unknown,
+            (_, Outcome::BadSecret) => Kind::Wrong,
+            _ => Kind::Failed,
+        };
+        let id = case.id.unwrap_or_else(|| self.hidden_id(case.unit));
+        let now = self.now;
+        let source = self.source(case.unit);
+        source.attempts = source.attempts.saturating_add(1);
+        if source.episode(id.low()).is_some() {
+            self.repeat(case, id.low());
+        } else if let Some(same) = self.same_account(case) {
+            self.repeat(case, same);
+        } else {
+            self.open(case, id, kind, now);
+        }
+        self.check(case.unit);
+    }
+
+    /// A failure at an account that has logged in here before weighs nothing. It may tell of an outage or an old password.
+    fn familiar_failure(&mut self, case: &Case<'_>) {
+        let (Some(id), now) = (case.id, self.now) else { return };
+        if let Some(tag) = case.attempt.secret {
+            self.across.bar_tag(tag.bits(), now, &self.limits);
+        }
+        let Some(pair) = self.accounts.pair_mut(id, case.unit) else { return };
+        pair.failures = pair.failures.saturating_add(1);
+        let (failures, last) = (pair.failures, Time::from_secs(i64::from(pair.last)));
+        let since_first = now.since(Time::from_secs(i64::from(pair.first)));
+        if failures >= STALE_TRIES && now.since(last) >= STALE_SPAN {
+            self.tell_stale(case, u32::from(failures), last);
+        }
+        // A digest that fails is the server's doing; only what the client can help tells of an outage.
+        if since_first >= FAMILIAR_SINCE && case.attempt.mechanism != Mechanism::Digest {
+            let service = case.attempt.service;
+            match self.outages.failed(service, id.0, case.unit, now) {
+                Some(Change::Began(failing)) => self.alarm(Alarm::Outage { service, failing }),
+                Some(Change::Long) => self.alarm(Alarm::OutageLong { service }),
+                _ => {}
+            }
+        }
+    }
+
+    /// Another failure of the same pair.
+    fn repeat(&mut self, case: &Case<'_>, account: u32) {
+        let now = self.now;
+        let Some(source) = self.sources.get_mut(case.unit.0) else { return };
+        let Some(episode) = source.episode(account) else { return };
+        let other_secret = episode.again(now, case.attempt.secret.map(SecretTag::bits));
+        let (tries, burst, distinct) = (episode.tries, episode.burst, episode.distinct);
+        let (state, tens) = (episode.state, episode.tens_of_minutes);
+        let tagged = case.attempt.secret.is_some();
+        let fast = u16::from(burst) >= weights::FAST_TRIES && !tagged;
+        if state == EpisodeState::Pending && (fast || distinct > weights::PENDING_SECRETS) {
+            // No person tries like this: there is nothing to wait for.
+            if let Some(waiting) = self.pending.remove(case.unit, account) {
+                self.due(waiting);
+            }
+        }
+        if matches!(state, EpisodeState::Pending | EpisodeState::Excused) {
+            return;
+        }
+        let mut added = None;
+        if other_secret && distinct > 1 {
+            let mut nats = weights::another_secret(u16::from(distinct) - 1);
+            if case.attempt.common_secret {
+                nats = nats.max(weights::COMMON.scaled(1, 2));
+            }
+            added = Some((Signal::ManySecrets, nats));
+        } else if fast {
+            added = Some((Signal::FastRepeat, weights::FAST_REPEAT));
+        }
+        if let Some((signal, nats)) = added {
+            if let Some(episode) = self.sources.get_mut(case.unit.0).and_then(|s| s.episode(account)) {
+                episode.nats = episode.nats.saturating_add(nats.to_raw() as i16);
+            }
+            self.add(case.unit, &[(signal, nats)]);
+            return;
+        }
+        if tagged && state == EpisodeState::Weighed && tries >= weights::SAME_SECRET_TRIES {
+            self.recognise_device(case.unit, account);
+        }
+        if tries >= STALE_TRIES && tens >= 6 {
+            let since = now.minus(Span::minutes(i64::from(tens) * 10));
+            self.tell_stale(case, u32::from(tries), since);
+        } else if !tagged && tries >= LOOPING_TRIES && self.tell_today(pair_key(case.unit, account) ^ 1) {
+            let (account, source) = (case.attempt.account.clone(), case.attempt.source);
+            self.alarm(Alarm::Looping { account, source, failures: u32::from(tries) });
+        }
+    }
+
+    /// The same wrong secret again and again is a device with an old password: what the account's failure weighed is
+    /// taken back, for one account of a stranger and for as many as have succeeded at a source where people log in.
+    fn recognise_device(&mut self, unit: Unit, account: u32) {
+        let Some(source) = self.sources.get_mut(unit.0) else { return };
+        let allowed = source.ok.max(1);
+        if u16::from(source.stale) >= allowed {
+            return;
+        }
+        let Some(episode) = source.episode(account) else { return };
+        if episode.distinct > 1 {
+            return;
+        }
+        let kind = episode.kind;
+        let back = Nats::raw(i32::from(episode.nats)).min(weights::SAME_SECRET);
+        episode.nats -= back.to_raw() as i16;
+        episode.state = EpisodeState::Device;
+        source.stale = source.stale.saturating_add(1);
+        source.count(kind, false);
+        source.open = source.open.saturating_sub(1);
+        self.add(unit, &[(kind.signal(), -back)]);
+    }
+
+    /// A new account fails at this source.
+    fn open(&mut self, case: &Case<'_>, id: AccountId, kind: Kind, now: Time) {
+        let (unit, attempt) = (case.unit, case.attempt);
+        let gap = {
+            let Some(source) = self.sources.get_mut(unit.0) else { return };
+            if source.open == 0 || source.score(now) <= Nats::milli(2_000) {
+                source.ok_before = source.ok;
+            }
+            let gap = source.gap(now);
+            source.open = source.open.saturating_add(1);
+            source.opened_ms = now.micros().div_euclid(1_000) as u32;
+            source.push_episode(Episode::new(id.low(), kind, now, attempt), self.limits.episodes_per_source);
+            gap.filter(|_| source.ok == 0)
+        };
+        if let Some(key) = attempt.account.key() {
+            self.names.insert(id.low(), key, self.limits.names);
+        }
+        self.pending.insert(Waiting {
+            sequence: 0,
+            due: self.due_time(case),
+            time: now,
+            unit,
+            id,
+            name: attempt.account.key().cloned(),
+            cut: matches!(attempt.account, Account::Cut(_)),
+            outcome: attempt.outcome,
+            mechanism: attempt.mechanism,
+            secret: attempt.secret,
+            common: attempt.common_secret,
+            service: attempt.service,
+            session: attempt.session,
+            gap_micros: gap.map(Span::as_micros),
+            sample: self.sample.as_slice().into(),
+        });
+        self.stranger_opened(unit);
+        self.weigh_early(unit);
+    }
+
+    /// A stranger's failure is news to his neighbourhood and to the account.
+    fn stranger_opened(&mut self, unit: Unit) {
+        let now = self.now;
+        let Some(source) = self.sources.get_mut(unit.0) else { return };
+        if source.ok > 0 {
+            return;
+        }
+        let first = !source.has(COUNTED);
+        source.flags |= COUNTED;
+        if first {
+            for neighbour in self.prefixes.opened(unit, now, &self.limits) {
+                self.weigh_all(neighbour);
+            }
+        }
+    }
+
+    /// Three accounts fail and none has succeeded in between: waiting any longer only helps a robot.
+    fn weigh_early(&mut self, unit: Unit) {
+        let Some(source) = self.sources.get(unit.0) else { return };
+        let back = source.strikes > 0 && source.ok == 0;
+        if source.open >= weights::EARLY_ACCOUNTS || back {
+            self.weigh_all(unit);
+        }
+    }
+
+    /// Weighs all pending failures of a source now, except digests (their plain login is still to come) and sessions
+    /// that are still open at a known account.
+    fn weigh_all(&mut self, unit: Unit) {
+        let Some(source) = self.sources.get(unit.0) else { return };
+        let waiting: Vec<u32> = source
+            .episodes
+            .iter()
+            .filter(|episode| episode.state == EpisodeState::Pending)
+            .map(|episode| episode.account)
+            .collect();
+        for account in waiting {
+            let digest = self.pending.get(unit, account).is_none_or(|w| w.mechanism == Mechanism::Digest);
+            if !digest && let Some(waiting) = self.pending.remove(unit, account) {
+                self.due(waiting);
+            }
+        }
+    }
+
+    fn due_time(&self, case: &Case<'_>) -> Time {
+        let attempt = case.attempt;
+        self.now.plus(match (attempt.session_open, attempt.mechanism) {
+            (true, _) => weights::SESSION_PENDING,
+            (_, Mechanism::Digest) => weights::DIGEST_PENDING,
+            _ => weights::PLAIN_PENDING,
+        })
+    }
+
+    /// Nothing has resolved this failure in time: it is weighed, or waits on while its backend is down.
+    pub(super) fn due(&mut self, waiting: Waiting) {
+        let now = self.now;
+        let Some(source) = self.sources.get_mut(waiting.unit.0) else { return };
+        let known = self.accounts.known(waiting.id).is_some();
+        if self.outages.is_on(waiting.service) && known && source.open < OUTAGE_ACCOUNTS_MAX {
+            self.pending.insert(Waiting { due: now.plus(weights::PLAIN_PENDING), ..waiting });
+            return;
+        }
+        let strange = source.ok == 0;
+        let beside = source.ok > 0;
+        let Some(episode) = source.episode(waiting.id.low()) else { return };
+        episode.state = EpisodeState::Weighed;
+        let (kind, distinct) = (episode.kind, episode.distinct);
+        let earlier = source.count_1024(kind);
+        let weighed = source.episodes.iter().filter(|e| e.state == EpisodeState::Weighed).count();
+        let mut added = Vec::with_capacity(4);
+        let base = self.tempered(&waiting, kind, kind.model(beside).weight(earlier));
+        self.with_alternatives(&waiting, kind, base, strange, &mut added);
+        let Some(source) = self.sources.get_mut(waiting.unit.0) else { return };
+        if strange && weighed == 2 && !source.has(SECOND) && !waiting.cut {
+            source.flags |= SECOND;
+            added.push((Signal::SecondAccount, weights::SECOND_ACCOUNT));
+        }
+        if let Some(gap) = waiting.gap_micros.filter(|_| strange) {
+            let left = weights::SPEED_SUM - Nats::raw(i32::from(source.speed));
+            let nats = weights::gap_weight(Span::micros(gap)).min(left);
+            source.speed += nats.to_raw() as i16;
+            if nats > Nats::ZERO {
+                added.push((Signal::Speed, nats));
+            }
+        }
+        let further: Nats = (1..distinct).map(|n| weights::another_secret(u16::from(n))).sum();
+        if further > Nats::ZERO {
+            added.push((Signal::ManySecrets, further));
+        }
+        source.count(kind, true);
+        self.add_with_sample(waiting.unit, &added, &waiting.sample);
+        let total: Nats = added.iter().map(|(_, nats)| *nats).sum();
+        if let Some(episode) = self.sources.get_mut(waiting.unit.0).and_then(|s| s.episode(waiting.id.low()))
+        {
+            episode.nats = total.to_raw().clamp(0, i32::from(i16::MAX)) as i16;
+        }
+        self.learn(&waiting, kind, strange, weighed == 1);
+        self.check(waiting.unit);
+    }
+
+    /// Where successes are not seen, or digests fail for the server's reasons, an unresolved failure says less.
+    fn tempered(&self, waiting: &Waiting, kind: Kind, weight: Nats) -> Nats {
+        let weight = match kind {
+            Kind::Unknown => weight,
+            _ => self.sights.temper(waiting.service, weight, self.now),
+        };
+        if waiting.mechanism == Mechanism::Digest { weight.scaled(1, 2) } else { weight }
+    }
+
+    /// Rows that look at the same failure are alternatives: the largest counts, and half of the second.
+    fn with_alternatives(
+        &self,
+        waiting: &Waiting,
+        kind: Kind,
+        base: Nats,
+        strange: bool,
+        added: &mut Vec<(Signal, Nats)>,
+    ) {
+        let mut rows = vec![(kind.signal(), base)];
+        if let Some(name) = waiting.name.as_ref().filter(|_| kind == Kind::Unknown && !waiting.cut)
+            && self.across.is_word(self.word(name))
+        {
+            rows.push((Signal::DictionaryName, weights::DICTIONARY));
+        }
+        if strange
+            && let Some(tag) = waiting.secret
+            && self.across.is_popular(tag.bits(), waiting.id.low(), self.now)
+        {
+            let nats = self.sights.temper(waiting.service, weights::POPULAR, self.now);
+            rows.push((Signal::PopularSecret, nats));
+        }
+        if waiting.common {
+            rows.push((Signal::CommonSecret, weights::COMMON));
+        }
+        if strange && kind != Kind::Hidden {
+            let nats = self.across.attack_weight(waiting.id.0, self.now);
+            if nats > Nats::ZERO {
+                rows.push((Signal::AccountUnderAttack, nats));
+            }
+        }
+        rows.sort_by_key(|&(signal, nats)| (core::cmp::Reverse(nats), signal));
+        added.push(rows[0]);
+        if let Some(&(signal, nats)) = rows.get(1) {
+            added.push((signal, nats.scaled(1, 2)));
+        }
+    }
+
+    /// What this failure teaches about others: names, secrets, accounts under attack, neighbours.
+    fn learn(&mut self, waiting: &Waiting, kind: Kind, strange: bool, first: bool) {
+        if !strange {
+            return;
+        }
+        let (unit, now) = (waiting.unit, self.now);
+        if kind != Kind::Hidden
+            && !waiting.cut
+            && let Some(strangers) = self.across.stranger_failed(waiting.id.0, now, &self.limits)
+            && let Some(name) = &waiting.name
+            && self.accounts.known(waiting.id).is_some()
+        {
+            self.alarm(Alarm::AccountUnderAttack { account: Account::Known(name.clone()), strangers });
+        }
+        if let Some(tag) = waiting.secret {
+            self.across.tag_failed(tag.bits(), waiting.id.low(), now, &self.limits);
+        }
+        if kind == Kind::Unknown && !waiting.cut {
+            self.learn_words(unit, waiting);
+        }
+        if first && self.sights.is_clear(waiting.service, now) {
+            self.prior.watch(unit, now);
+        }
+        if first {
+            let limit = weights::LIMIT - self.prior.relief(now);
+            if let Some((key, net, score)) = self.prefixes.accused(unit, kind, now, limit, &self.limits) {
+                self.ban_prefix(key, net, score, unit);
+            }
+        }
+    }
+
+    /// From a source's second unknown name on, its names may be robots' words.
+    fn learn_words(&mut self, unit: Unit, waiting: &Waiting) {
+        let Some(source) = self.sources.get(unit.0) else { return };
+        let unknown: Vec<u32> = source
+            .episodes
+            .iter()
+            .filter(|e| e.kind == Kind::Unknown && e.state == EpisodeState::Weighed)
+            .map(|e| e.account)
+            .collect();
+        if unknown.len() < 2 {
+            return;
+        }
+        // The first name is taught when the second comes; after that, each by itself.
+        let taught: &[u32] = if unknown.len() == 2 { &unknown } else { &[waiting.id.low()] };
+        for &account in taught {
+            let Some(name) = self.names.get(account) else { continue };
+            let (word, accounts) = (self.word(name), &self.accounts);
+            let near = || accounts.has_near(name.local_part(), 2);
+            self.across.word_tried(word, unit, self.now, &self.limits, near);
+        }
+    }
+
+    /// The identity of a name in the dictionary: its local part, for robots try it at every domain.
+    pub(super) fn word(&self, name: &AccountKey) -> u64 {
+        self.accounts.id(&AccountKey::new(name.local_part())).0
+    }
+
+    /// The account of this source that the tried name is a near miss or another form of (mail programs that set
+    /// themselves up try `user` and `user@domain`).
+    fn same_account(&mut self, case: &Case<'_>) -> Option<u32> {
+        let Account::Known(key) = &case.attempt.account else {
+            return self.begun_account(case);
+        };
+        let (names, source) = (&self.names, self.sources.get_mut(case.unit.0)?);
+        let episode = source.episodes.iter_mut().find(|episode| {
+            episode.near < NEAR_MAX
+                && episode.state != EpisodeState::Excused
+                && names
+                    .get(episode.account)
+                    .is_some_and(|name| is_near_miss(name, key) || is_other_form(name, key))
+        })?;
+        episode.near += 1;
+        Some(episode.account)
+    }
+
+    /// The account of this source that a cut name is the beginning of.
+    fn begun_account(&self, case: &Case<'_>) -> Option<u32> {
+        let Account::Cut(beginning) = &case.attempt.account else { return None };
+        let source = self.sources.get(case.unit.0)?;
+        source.episodes.iter().map(|episode| episode.account).find(|&account| {
+            self.names.get(account).is_some_and(|name| name.as_bytes().starts_with(beginning.as_bytes()))
+        })
+    }
+
+    /// A made-up identity for a try whose account the log hides: none is like another.
+    fn hidden_id(&mut self, unit: Unit) -> AccountId {
+        let attempts = self.sources.get(unit.0).map_or(0, |source| source.attempts);
+        let mut bytes = *b"\0hidden\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        bytes[8..16].copy_from_slice(&unit.0.to_le_bytes());
+        bytes[16..20].copy_from_slice(&attempts.to_le_bytes());
+        self.accounts.id(&AccountKey::new(&bytes))
+    }
+
+    fn tell_stale(&mut self, case: &Case<'_>, failures: u32, since: Time) {
+        let account = case.id.map_or(0, AccountId::low);
+        if self.tell_today(pair_key(case.unit, account)) {
+            let id = self.next_id();
+            self.effects.push_back(Effect::StaleDevice {
+                id,
+                time: self.now,
+                source: case.attempt.source,
+                account: case.attempt.account.clone(),
+                failures,
+                since,
+            });
+        }
+    }
+}
+
+impl Episode {
+    fn new(account: u32, kind: Kind, now: Time, attempt: &crate::join::Attempt) -> Episode {
+        let tag = attempt.secret.map_or(0, |tag| tag_16(tag.bits()));
+        Episode {
+            account,
+            last: secs_u32(now),
+            nats: 0,
+            tries: 1,
+            tags: [tag, 0],
+            tens_of_minutes: 0,
+            near: 0,
+            burst_at: secs_u32(now) as u16,
+            burst: 1,
+            distinct: u8::from(tag != 0),
+            kind,
+            state: EpisodeState::Pending,
+        }
+    }
+
+    /// One more failure; returns whether its secret is another than the last two.
+    fn again(&mut self, now: Time, tag: Option<u64>) -> bool {
+        let secs = secs_u32(now);
+        self.tries = self.tries.saturating_add(1);
+        // `last` moves in steps of ten minutes from the first failure, so that the first is never forgotten.
+        let first = self.last.saturating_sub(u32::from(self.tens_of_minutes) * 600);
+        self.tens_of_minutes = (secs.saturating_sub(first) / 600).min(255) as u8;
+        self.last = first + u32::from(self.tens_of_minutes) * 600;
+        if (secs as u16).wrapping_sub(self.burst_at) >= 60 {
+            self.burst_at = secs as u16;
+            self.burst = 0;
+        }
+        self.burst = self.burst.saturating_add(1);
+        let Some(tag) = tag.map(tag_16) else { return false };
+        if self.tags.contains(&tag) {
+            return false;
+        }
+        self.tags = [tag, self.tags[0]];
+        self.distinct = self.distinct.saturating_add(1);
+        true
+    }
+}
+
+/// Sixteen bits of a tag, never 0.
+fn tag_16(bits: u64) -> u16 {
+    ((bits ^ (bits >> 16)) as u16).max(1)
+}

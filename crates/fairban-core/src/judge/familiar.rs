@@ -1,0 +1,190 @@
+//! Accounts that ever succeeded, and where: what makes a (source, account) pair *familiar*.
+//!
+//! Entries come in by a success only, and no suspect can push one out: filling this table takes as many accounts as
+//! it has places. Familiarity is shared by all services of the host.
+
+use core::hash::Hasher as _;
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+
+use super::source::{Unit, secs_u32};
+use crate::account::{AccountKey, distance_at_most};
+use crate::limits::Limits;
+use crate::table::Table;
+use crate::time::Time;
+
+/// The identity of an account in tables: a keyed hash of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct AccountId(pub(crate) u64);
+
+impl AccountId {
+    /// The half that episodes keep.
+    pub(crate) const fn low(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// An account that logged in at least once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// Its name.
+    pub(crate) key: AccountKey,
+    /// Which letters its local part holds: a quick no for distances.
+    letters: u64,
+    /// Seconds of the last success.
+    pub(crate) last: u32,
+    /// Where it logged in.
+    pub(crate) pairs: Vec<Pair>,
+}
+
+/// One familiar source of an account.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Pair {
+    /// The source.
+    pub(crate) unit: Unit,
+    /// Seconds of the first success.
+    pub(crate) first: u32,
+    /// Seconds of the last success.
+    pub(crate) last: u32,
+    /// From when on it counts as familiar: later than `first` after a hit.
+    pub(crate) familiar_from: u32,
+    /// Near-miss names that its successes have excused.
+    pub(crate) near: [u32; 2],
+    /// Failures since the last success, saturating.
+    pub(crate) failures: u16,
+    /// Day (since 1970) on which the device was last told as stale.
+    pub(crate) told_day: u16,
+}
+
+impl Pair {
+    /// Whether a near-miss name may be excused by this pair: its first two are, for ever.
+    pub(crate) fn take_near(&mut self, account: u32) -> bool {
+        if self.near.contains(&account) {
+            return true;
+        }
+        match self.near.iter_mut().find(|place| **place == 0) {
+            Some(place) => {
+                *place = account;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// All known accounts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Accounts {
+    hash_key: [u8; 16],
+    known: Table<Known>,
+}
+
+impl Accounts {
+    pub(crate) fn new(key: [u8; 16]) -> Accounts {
+        Accounts { hash_key: key, known: Table::new(key) }
+    }
+
+    /// The identity of a name.
+    pub(crate) fn id(&self, key: &AccountKey) -> AccountId {
+        let mut hasher = SipHasher13::new_with_key(&self.hash_key);
+        hasher.write(key.as_bytes());
+        AccountId(hasher.finish())
+    }
+
+    /// The account, if it ever succeeded.
+    pub(crate) fn known(&self, id: AccountId) -> Option<&Known> {
+        self.known.get(id.0)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// The pair, familiar or about to be.
+    pub(crate) fn pair_mut(&mut self, id: AccountId, unit: Unit) -> Option<&mut Pair> {
+        self.known.get_mut(id.0)?.pairs.iter_mut().find(|pair| pair.unit == unit)
+    }
+
+    /// Whether the account is familiar at the source.
+    pub(crate) fn is_familiar(&self, id: AccountId, unit: Unit, now: Time) -> bool {
+        let now = secs_u32(now);
+        self.known(id).is_some_and(|known| {
+            known.pairs.iter().any(|pair| pair.unit == unit && pair.familiar_from <= now)
+        })
+    }
+
+    /// Notes a success of a pair that was not there; returns the pair that had to go for it, and its account's evicted pairs.
+    pub(crate) fn add(
+        &mut self,
+        id: AccountId,
+        key: &AccountKey,
+        unit: Unit,
+        now: Time,
+        familiar_from: Time,
+        limits: &Limits,
+    ) -> Vec<Unit> {
+        let mut gone = Vec::new();
+        if self.known.get(id.0).is_none() && self.known.len() >= limits.accounts as usize {
+            let victim = self.known.victim(32, |known| Some(known.last));
+            if let Some(known) = victim.and_then(|victim| self.known.remove(victim)) {
+                gone.extend(known.pairs.iter().map(|pair| pair.unit));
+            }
+        }
+        let secs = secs_u32(now);
+        let known = self.known.entry(id.0, || Known {
+            key: key.clone(),
+            letters: letters(key.local_part()),
+            last: secs,
+            pairs: Vec::new(),
+        });
+        known.last = secs;
+        if known.pairs.len() >= limits.sources_per_account as usize
+            && let Some(oldest) = (0..known.pairs.len()).min_by_key(|&i| known.pairs[i].last)
+        {
+            gone.push(known.pairs.swap_remove(oldest).unit);
+        }
+        known.pairs.reserve_exact(usize::from(known.pairs.capacity() == known.pairs.len()));
+        let familiar_from = secs_u32(familiar_from);
+        known.pairs.push(Pair {
+            unit,
+            first: secs,
+            last: secs,
+            familiar_from,
+            near: [0; 2],
+            failures: 0,
+            told_day: 0,
+        });
+        gone
+    }
+
+    /// Notes that the account succeeded now.
+    pub(crate) fn touch(&mut self, id: AccountId, now: Time) {
+        if let Some(known) = self.known.get_mut(id.0) {
+            known.last = secs_u32(now);
+        }
+    }
+
+    /// Whether some known account's local part is within edit distance `max` of this one.
+    pub(crate) fn has_near(&self, local_part: &[u8], max: usize) -> bool {
+        let mask = letters(local_part);
+        self.known.iter().any(|(_, known)| {
+            (known.letters ^ mask).count_ones() as usize <= 2 * max
+                && distance_at_most(known.key.local_part(), local_part, max)
+        })
+    }
+
+    /// Accounts that are familiar at a source, with their pairs: for explanations only, it walks the table.
+    pub(crate) fn at(&self, unit: Unit) -> impl Iterator<Item = (&Known, &Pair)> {
+        self.known
+            .iter()
+            .flat_map(|(_, known)| known.pairs.iter().map(move |pair| (known, pair)))
+            .filter(move |(_, pair)| pair.unit == unit)
+    }
+}
+
+/// A set of the letters in a name. One edit changes at most two bits.
+pub(crate) fn letters(name: &[u8]) -> u64 {
+    name.iter().fold(0, |set, byte| set | 1 << (byte % 64))
+}

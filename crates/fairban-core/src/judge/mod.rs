@@ -1,0 +1,368 @@
+//! Attempts into evidence, evidence into verdicts.
+//!
+//! ```text
+//! Attempt ─► banned? allowed? ─► failure ─► pending ─► weighed ─┐
+//!                             └► success ─► excuses, credit     ├─► sum ≥ limit ─► Ban
+//!                NoLogin, Slots ─► flood ───────────────────────┘
+//! ```
+//!
+//! One file a rule; this one holds the state and the order of questions. Everything here is a function of what came in.
+
+pub(crate) mod across;
+pub(crate) mod blind;
+pub(crate) mod dossier;
+mod explain;
+mod failure;
+pub(crate) mod familiar;
+pub(crate) mod flood;
+pub(crate) mod names;
+pub(crate) mod outage;
+pub(crate) mod pending;
+pub(crate) mod prefixes;
+pub(crate) mod prior;
+pub(crate) mod source;
+mod success;
+mod verdict;
+
+use core::net::IpAddr;
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use self::across::Across;
+use self::blind::Sights;
+use self::dossier::Dossiers;
+use self::familiar::{AccountId, Accounts};
+use self::flood::{Flows, Idle};
+use self::names::Names;
+use self::outage::Outages;
+use self::pending::Pending;
+use self::prefixes::Prefixes;
+use self::prior::Prior;
+use self::source::{Source, Unit, WEAK, secs_u32};
+use self::verdict::Breaker;
+use crate::account::Account;
+use crate::effect::{Alarm, Effect, Seen, Signal, Standing};
+use crate::engine::{Blindness, Config};
+use crate::event::{Mechanism, Outcome, Protocol, Service};
+use crate::join::{Attempt, Joined};
+use crate::limits::Limits;
+use crate::nats::Nats;
+use crate::table::Table;
+use crate::time::Time;
+
+/// Bytes of a sample line that are kept.
+pub(crate) const SAMPLE_BYTES_MAX: usize = 200;
+
+/// The whole state of the judgement.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Judge {
+    pub(crate) config: Config,
+    limits: Limits,
+    now: Time,
+    sources: Table<Source>,
+    /// Of these, how many have seen a success.
+    clients: u32,
+    accounts: Accounts,
+    /// Familiar pairs in all.
+    pairs: u64,
+    pending: Pending,
+    names: Names,
+    prefixes: Prefixes,
+    across: Across,
+    prior: Prior,
+    outages: Outages,
+    sights: Sights,
+    flows: Flows,
+    dossiers: Dossiers,
+    /// The day on which a pair or an account was last told of.
+    told: Table<u16>,
+    breaker: Breaker,
+    /// The tcpserver log carries SMTP AUTH: its lines can be forged.
+    forgeable: bool,
+    next_id: u64,
+    effects: VecDeque<Effect>,
+    /// The line being read, secret blanked: never part of the state.
+    #[serde(skip)]
+    sample: Vec<u8>,
+}
+
+/// An attempt with what the questions to it need, worked out once.
+struct Case<'a> {
+    attempt: &'a Attempt,
+    unit: Unit,
+    /// `None` for a hidden account.
+    id: Option<AccountId>,
+    familiar: bool,
+}
+
+impl Judge {
+    pub(crate) fn new(config: Config, limits: Limits) -> Judge {
+        let key = config.key;
+        Judge {
+            config,
+            limits,
+            now: Time::from_secs(0),
+            sources: Table::new(key),
+            clients: 0,
+            accounts: Accounts::new(key),
+            pairs: 0,
+            pending: Pending::new(key),
+            names: Names::new(key),
+            prefixes: Prefixes::new(key),
+            across: Across::new(key),
+            prior: Prior::default(),
+            outages: Outages::default(),
+            sights: Sights::default(),
+            flows: Flows::new(key),
+            dossiers: Dossiers::new(key),
+            told: Table::new(key),
+            breaker: Breaker::default(),
+            forgeable: false,
+            next_id: 1,
+            effects: VecDeque::new(),
+            sample: Vec::new(),
+        }
+    }
+
+    /// The line that is being read, as a sample: cut, the secret blanked.
+    pub(crate) fn set_sample(&mut self, line: &[u8], secret_at: Option<(u32, u32)>) {
+        self.sample.clear();
+        self.sample.extend_from_slice(&line[..line.len().min(SAMPLE_BYTES_MAX)]);
+        if let Some((from, to)) = secret_at {
+            let (from, to) = (from as usize, (to as usize).min(self.sample.len()));
+            if from < to {
+                self.sample.splice(from..to, *b"***");
+            }
+        }
+    }
+
+    /// The tcpserver log was seen to carry SMTP, whose clients can forge its lines.
+    pub(crate) fn set_forgeable(&mut self) {
+        self.forgeable = true;
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`Judge::advance`] has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.pending.next_due()
+    }
+
+    /// Weighs what is due, each at its own time.
+    pub(crate) fn advance(&mut self, now: Time) {
+        while let Some(waiting) = self.pending.pop_due(now, self.limits.pending) {
+            // One that had to make room is due later than now; time never runs ahead.
+            self.now = self.now.max(waiting.due.min(now));
+            self.due(waiting);
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// Takes what the joiner made of the lines. [`Judge::advance`] has been called for its time.
+    pub(crate) fn take(&mut self, joined: &Joined) {
+        match joined {
+            Joined::Attempt(attempt) => self.attempt(attempt),
+            Joined::SessionEnd { source, session, unnamed_successes, service, .. } => {
+                self.session_end(*source, *service, *session, *unnamed_successes);
+            }
+            Joined::NoLogin { service, source, lasted, guessed, .. } => {
+                self.no_login(*service, *source, *lasted, *guessed);
+            }
+            Joined::TurnedAway { service, source, .. } => self.turned_away(*service, *source),
+            Joined::Fault { .. } => {}
+            Joined::Torn { service, .. } => {
+                if self.tell_today(0x7042_0000 + service.index() as u64) {
+                    self.alarm(Alarm::Torn { service: *service });
+                }
+            }
+            Joined::Slots { in_use, slots, largest, .. } => {
+                let largest = largest.map(|(address, held)| (Unit::of(address), held));
+                self.flows.slots(*in_use, *slots, largest, self.now);
+            }
+            Joined::Gap { service, lost, .. } => {
+                self.sights.gap(*service, self.now);
+                let id = self.next_id();
+                self.effects.push_back(Effect::Gap { id, time: self.now, service: *service, lost: *lost });
+            }
+        }
+    }
+
+    pub(crate) fn blindness(&self, service: Service) -> Blindness {
+        self.sights.blindness(service, self.now)
+    }
+
+    fn attempt(&mut self, attempt: &Attempt) {
+        let unit = Unit::of(attempt.source);
+        let sources = &self.sources;
+        self.prior.review(self.now, |unit| sources.get(unit.0).is_none_or(|source| source.ok == 0));
+        let id = attempt.account.key().map(|key| self.accounts.id(key));
+        let familiar = id.is_some_and(|id| self.accounts.is_familiar(id, unit, self.now));
+        let case = Case { attempt, unit, id, familiar };
+        if self.is_exempt(attempt.source) {
+            self.narrate(&case, Standing::Allowed);
+            return;
+        }
+        if self.keeps_out(&case) {
+            self.narrate(&case, Standing::KeptOut);
+            return;
+        }
+        self.narrate(&case, Standing::Judged);
+        match attempt.outcome {
+            Outcome::Success => self.success(&case),
+            Outcome::BadSecret | Outcome::UnknownAccount | Outcome::Failed => self.failure(&case),
+            // The secret may have been right, or the server was at fault: says nothing about the client.
+            Outcome::Denied | Outcome::ServerFault | Outcome::Aborted => {}
+        }
+    }
+
+    fn no_login(
+        &mut self,
+        service: Service,
+        address: IpAddr,
+        lasted: Option<crate::time::Span>,
+        guessed: bool,
+    ) {
+        let unit = Unit::of(address);
+        let attempt = Attempt {
+            time: self.now,
+            service,
+            protocol: Protocol::Unknown,
+            source: address,
+            account: Account::Hidden,
+            outcome: Outcome::Aborted,
+            mechanism: Mechanism::Unknown,
+            secret: None,
+            common_secret: false,
+            session: crate::event::Session::None,
+            session_open: false,
+        };
+        let case = Case { attempt: &attempt, unit, id: None, familiar: false };
+        if self.is_exempt(address) {
+            self.narrate(&case, Standing::Allowed);
+            return;
+        }
+        if self.keeps_out(&case) {
+            self.narrate(&case, Standing::KeptOut);
+            return;
+        }
+        self.narrate(&case, Standing::Judged);
+        let accounts = self.sources.get(unit.0).map_or(0, |source| source.ok);
+        let nats = self.flows.idle(Idle { unit, lasted, guessed, accounts }, self.now, &self.limits);
+        if nats == Nats::ZERO {
+            return;
+        }
+        let now = self.now;
+        let source = self.source(unit);
+        source.attempts = source.attempts.saturating_add(1);
+        if guessed && source.score(now) < Nats::milli(3_000) {
+            source.flags |= WEAK;
+        }
+        self.add(unit, &[(Signal::Connections, nats)]);
+        self.check(unit);
+    }
+
+    fn turned_away(&mut self, service: Service, address: IpAddr) {
+        if service != Service::Sshd || self.is_exempt(address) {
+            return;
+        }
+        let unit = Unit::of(address);
+        let (ok, episodes) =
+            self.sources.get(unit.0).map_or((0, 0), |source| (source.ok, source.episodes.len()));
+        if ok > 0 {
+            if self.tell_today(unit.0 ^ 0x7e4a) {
+                self.alarm(Alarm::PenaltyOnFamiliar { source: address });
+            }
+        } else if episodes > 0 {
+            // The penalty repeats what sshd saw already: it adds a little once a day, to a source that has failed.
+            if self.tell_today(unit.0 ^ 0x7e4b) {
+                self.add(unit, &[(Signal::TurnedAway, Nats::milli(500))]);
+                self.check(unit);
+            }
+        }
+    }
+
+    /// Never judged: the host itself, and whom the operator named.
+    fn is_exempt(&self, address: IpAddr) -> bool {
+        address.is_loopback()
+            || address.is_unspecified()
+            || self.config.allow.iter().any(|prefix| prefix.contains(&address))
+    }
+
+    /// The record of a source, made if there is none; the least suspicious suspect makes room.
+    fn source(&mut self, unit: Unit) -> &mut Source {
+        if self.sources.get(unit.0).is_none() {
+            let now = self.now;
+            let suspects = self.sources.len() - self.clients as usize;
+            if suspects >= self.limits.suspects as usize {
+                let rank = |source: &Source| {
+                    (source.ok == 0 && source.banned_until == 0)
+                        .then(|| (source.score(now), source.last_secs()))
+                };
+                let victim = self.sources.victim(32, rank);
+                if let Some(victim) = victim {
+                    self.sources.remove(victim);
+                    self.dossiers.close(Unit(victim));
+                }
+            }
+        }
+        self.sources.entry(unit.0, Source::default)
+    }
+
+    /// Adds evidence and writes it down.
+    fn add(&mut self, unit: Unit, added: &[(Signal, Nats)]) {
+        let sample = core::mem::take(&mut self.sample);
+        self.add_with_sample(unit, added, &sample);
+        self.sample = sample;
+    }
+
+    fn add_with_sample(&mut self, unit: Unit, added: &[(Signal, Nats)], sample: &[u8]) {
+        let now = self.now;
+        let nats: Nats = added.iter().map(|(_, nats)| *nats).sum();
+        let Some(source) = self.sources.get_mut(unit.0) else { return };
+        let score = source.score(now) + nats;
+        self.dossiers.note(unit, source, score, added, sample, &self.limits);
+        source.add(now, nats);
+    }
+
+    fn narrate(&mut self, case: &Case<'_>, standing: Standing) {
+        if !self.config.narrate {
+            return;
+        }
+        let attempt = case.attempt;
+        self.effects.push_back(Effect::Seen(Seen {
+            time: attempt.time,
+            source: attempt.source,
+            service: attempt.service,
+            protocol: attempt.protocol,
+            account: attempt.account.clone(),
+            outcome: attempt.outcome,
+            secret: attempt.secret,
+            standing,
+            familiar: case.familiar,
+        }));
+    }
+
+    fn alarm(&mut self, alarm: Alarm) {
+        let id = self.next_id();
+        self.effects.push_back(Effect::Alarm { id, time: self.now, alarm });
+    }
+
+    fn next_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    /// Whether something was not told yet today (by its key); notes that it is.
+    fn tell_today(&mut self, key: u64) -> bool {
+        let day = (secs_u32(self.now) / 86_400) as u16;
+        if self.told.get(key).is_none() && self.told.len() >= self.limits.names as usize {
+            let victim = self.told.victim(16, |day| Some(*day));
+            victim.and_then(|victim| self.told.remove(victim));
+        }
+        self.told.insert(key, day) != Some(day)
+    }
+}

@@ -1,0 +1,178 @@
+//! When familiar pairs fail together the backend is down, not the world hostile.
+//!
+//! Eight familiar pairs, of eight accounts, from five unrelated neighbourhoods, familiar for hours, and more of them
+//! than of those that still succeed: less can be faked with a few bought accounts. While it lasts, failures at known
+//! accounts keep waiting.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::source::{Unit, secs_u32};
+use crate::event::Service;
+use crate::time::{Span, Time};
+
+/// Pairs remembered as failing, at most: eight are needed, hundreds say no more.
+const FAILING_MAX: usize = 1_024;
+const WINDOW_SECS: u32 = 300;
+/// How long a pair must have been familiar to be believed.
+pub(crate) const FAMILIAR_SINCE: Span = Span::hours(2);
+const LONG: Span = Span::minutes(30);
+const PAIRS_MIN: usize = 8;
+const NEIGHBOURHOODS_MIN: usize = 5;
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It began; so many pairs fail.
+    Began(u32),
+    /// It is over.
+    Ended,
+    /// It lasts longer than half an hour.
+    Long,
+}
+
+/// Outage of one service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Watch {
+    /// Failing pairs by (account, unit): seconds of the last failure.
+    failing: BTreeMap<(u64, Unit), u32>,
+    /// Distinct familiar pairs that succeeded, in each of the last five minutes.
+    succeeded: [(u32, u32); 5],
+    since: Option<Time>,
+    told_long: bool,
+    /// Successes of familiar pairs since it began.
+    recovered: u32,
+}
+
+/// Outages by service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Outages {
+    services: BTreeMap<Service, Watch>,
+}
+
+impl Outages {
+    /// A pair that has been familiar for hours failed.
+    pub(crate) fn failed(&mut self, service: Service, account: u64, unit: Unit, now: Time) -> Option<Change> {
+        let secs = secs_u32(now);
+        let watch = self.services.entry(service).or_default();
+        if watch.failing.len() < FAILING_MAX || watch.failing.contains_key(&(account, unit)) {
+            watch.failing.insert((account, unit), secs);
+        }
+        if let Some(since) = watch.since {
+            if !watch.told_long && now.since(since) > LONG {
+                watch.told_long = true;
+                return Some(Change::Long);
+            }
+            return None;
+        }
+        if watch.failing.len() < PAIRS_MIN {
+            return None;
+        }
+        watch.failing.retain(|_, last| secs.saturating_sub(*last) <= WINDOW_SECS);
+        if !watch.is_outage(secs) {
+            return None;
+        }
+        watch.since = Some(now);
+        watch.recovered = 0;
+        watch.told_long = false;
+        Some(Change::Began(watch.failing.len() as u32))
+    }
+
+    /// A familiar pair succeeded. `news` if it had not in this minute.
+    pub(crate) fn succeeded(
+        &mut self,
+        service: Service,
+        account: u64,
+        unit: Unit,
+        news: bool,
+        now: Time,
+    ) -> Option<Change> {
+        let watch = self.services.entry(service).or_default();
+        watch.failing.remove(&(account, unit));
+        if news {
+            let minute = secs_u32(now) / 60;
+            let place = &mut watch.succeeded[minute as usize % 5];
+            *place = if place.0 == minute { (minute, place.1 + 1) } else { (minute, 1) };
+        }
+        watch.since?;
+        watch.recovered += 1;
+        // One success may be a cached login; three in a row are a backend.
+        if watch.recovered < 3 {
+            return None;
+        }
+        watch.since = None;
+        watch.failing.clear();
+        Some(Change::Ended)
+    }
+
+    /// Whether failures of this service say nothing now.
+    pub(crate) fn is_on(&self, service: Service) -> bool {
+        self.services.get(&service).is_some_and(|watch| watch.since.is_some())
+    }
+}
+
+impl Watch {
+    fn is_outage(&self, secs: u32) -> bool {
+        let mut accounts: Vec<u64> = self.failing.keys().map(|(account, _)| *account).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        let mut neighbourhoods: Vec<u64> =
+            self.failing.keys().map(|(_, unit)| unit.neighbourhood()).collect();
+        neighbourhoods.sort_unstable();
+        neighbourhoods.dedup();
+        let minute = secs / 60;
+        let succeeded: u32 = self
+            .succeeded
+            .iter()
+            .filter(|(at, _)| minute.saturating_sub(*at) < 5)
+            .map(|(_, count)| count)
+            .sum();
+        accounts.len() >= PAIRS_MIN
+            && neighbourhoods.len() >= NEIGHBOURHOODS_MIN
+            && self.failing.len() as u32 > succeeded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(a: u8, b: u8) -> Unit {
+        Unit::of(core::net::IpAddr::from([198, 51, a, b]))
+    }
+
+    #[test]
+    fn eight_pairs_from_unrelated_places_are_an_outage_and_three_bought_ones_are_not() {
+        let now = Time::from_secs(1_000_000);
+        let mut outages = Outages::default();
+        for n in 0..7_u8 {
+            assert_eq!(outages.failed(Service::Vpopmail, u64::from(n), unit(n, 1), now), None);
+        }
+        assert_eq!(outages.failed(Service::Vpopmail, 7, unit(7, 1), now), Some(Change::Began(8)));
+        assert!(outages.is_on(Service::Vpopmail) && !outages.is_on(Service::Dovecot));
+        let later = now.plus(Span::minutes(31));
+        assert_eq!(outages.failed(Service::Vpopmail, 7, unit(7, 1), later), Some(Change::Long));
+        for n in 0..3 {
+            let change = outages.succeeded(Service::Vpopmail, n, unit(n as u8, 1), true, later);
+            assert_eq!(change, (n == 2).then_some(Change::Ended));
+        }
+
+        let mut faked = Outages::default();
+        for n in 0..200_u64 {
+            assert_eq!(faked.failed(Service::Vpopmail, n, unit((n % 3) as u8, n as u8), now), None);
+        }
+    }
+
+    #[test]
+    fn failures_among_more_successes_are_no_outage() {
+        let now = Time::from_secs(1_000_000);
+        let mut outages = Outages::default();
+        for n in 100..160_u64 {
+            outages.succeeded(Service::Dovecot, n, unit(n as u8, 1), true, now);
+        }
+        for n in 0..40_u8 {
+            assert_eq!(outages.failed(Service::Dovecot, u64::from(n), unit(n, 1), now), None);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! From a sum to a ban: the limit, whom it never hits, how long, and what it is called.
+
+use std::collections::VecDeque;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::prefixes::PrefixKey;
+use super::source::{EpisodeState, SECOND, Source, Unit, WEAK, secs_u32};
+use super::{Case, Judge};
+use crate::effect::{Alarm, Ban, Effect, RobotKind, Signal, SignalSum, UnbanReason};
+use crate::event::Outcome;
+use crate::nats::Nats;
+use crate::time::{Span, Time};
+use crate::weights::{self, Kind};
+
+/// Length of a first ban at the limit.
+const FIRST_BAN: Span = Span::hours(1);
+const BAN_MIN: Span = Span::minutes(10);
+/// The longest where anybody ever logged in: addresses change hands, many daily.
+const BAN_MAX_CLIENT: Span = Span::hours(24);
+/// The longest for a stranger that comes back and back.
+const BAN_MAX_STRANGER: Span = Span::days(7);
+
+/// Looks at *whom* bans hit, not how many: bans of sources with a history of successes trip it, a botnet never does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Breaker {
+    recent: VecDeque<Time>,
+    open_until: Option<Time>,
+}
+
+const BREAKER_BANS: usize = 3;
+const BREAKER_WINDOW: Span = Span::minutes(10);
+
+impl Breaker {
+    /// Whether a source with history may be banned now; `Err` when this is the one that trips it.
+    fn allows(&mut self, now: Time) -> Result<bool, ()> {
+        if self.open_until.is_some_and(|until| until > now) {
+            return Ok(false);
+        }
+        self.recent.retain(|at| now.since(*at) <= BREAKER_WINDOW);
+        if self.recent.len() + 1 >= BREAKER_BANS {
+            self.recent.clear();
+            self.open_until = Some(now.plus(Span::hours(1)));
+            return Err(());
+        }
+        self.recent.push_back(now);
+        Ok(true)
+    }
+}
+
+impl Judge {
+    /// The sum that bans a source: lower for strangers where most strangers are robots.
+    pub(super) fn limit(&self, source: &Source) -> Nats {
+        if source.ok == 0 { weights::LIMIT - self.prior.relief(self.now) } else { weights::LIMIT }
+    }
+
+    /// Bans a source whose sum has reached the limit, unless it is one that is never banned.
+    pub(super) fn check(&mut self, unit: Unit) {
+        let now = self.now;
+        let Some(source) = self.sources.get(unit.0) else { return };
+        let (score, limit) = (source.score(now), self.limit(source));
+        if score < limit || source.banned_until != 0 || self.is_hub(unit) {
+            return;
+        }
+        if source.has(WEAK) && self.forgeable {
+            // Connection lines that a client can write prove nothing by themselves.
+            return;
+        }
+        if source.ok > 0 {
+            match self.breaker.allows(now) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(()) => {
+                    self.alarm(Alarm::Breaker);
+                    return;
+                }
+            }
+        }
+        self.ban(unit, score, limit);
+    }
+
+    fn ban(&mut self, unit: Unit, score: Nats, limit: Nats) {
+        let (id, now) = (self.next_id(), self.now);
+        let signals = match self.sources.get(unit.0) {
+            Some(source) => self.dossiers.signals(unit, source),
+            None => return,
+        };
+        let Some(source) = self.sources.get_mut(unit.0) else { return };
+        let client = source.ok > 0;
+        let length = length(score - limit, source.strikes, client);
+        let until = now.plus(length);
+        source.banned_until = secs_u32(until);
+        source.strikes = source.strikes.saturating_add(1);
+        let ban = Ban {
+            id,
+            prefix: unit.prefix(),
+            time: now,
+            until: Some(Time::from_secs(i64::from(source.banned_until))),
+            evidence: score,
+            limit,
+            reason: kind_of_robot(source, &signals),
+            signals,
+            attempts: source.attempts,
+            accounts: source.episodes.len() as u32,
+            weak: source.has(WEAK),
+        };
+        let waiting: Vec<u32> = source
+            .episodes
+            .iter()
+            .filter(|episode| episode.state == EpisodeState::Pending)
+            .map(|episode| episode.account)
+            .collect();
+        for account in waiting {
+            self.pending.remove(unit, account);
+        }
+        self.effects.push_back(Effect::Ban(ban));
+    }
+
+    /// Bans a prefix whose members accuse themselves one by one. Members and their own bans stay as they are.
+    pub(super) fn ban_prefix(&mut self, key: PrefixKey, net: IpNet, score: Nats, unit: Unit) {
+        let (id, now) = (self.next_id(), self.now);
+        let limit = weights::LIMIT - self.prior.relief(now);
+        let until = now.plus(length(score - limit, self.prefixes.strikes(key), false));
+        let members = u32::from(self.prefixes.members(key));
+        self.prefixes.ban(key, id, until, now);
+        let own = self.sources.get(unit.0);
+        let reason = own.map_or(RobotKind::Botnet, |source| match source.episodes.first().map(|e| e.kind) {
+            Some(Kind::Unknown) => RobotKind::UsernameScan,
+            Some(Kind::Wrong | Kind::Failed) => RobotKind::PasswordGuessing,
+            _ => RobotKind::Botnet,
+        });
+        self.effects.push_back(Effect::Ban(Ban {
+            id,
+            prefix: net,
+            time: now,
+            until: Some(Time::from_secs(i64::from(secs_u32(until)))),
+            evidence: score,
+            limit,
+            reason,
+            signals: vec![SignalSum { signal: Signal::Neighbours, count: members, nats: score }],
+            attempts: members,
+            accounts: members,
+            weak: false,
+        }));
+    }
+
+    /// Whether a ban in force would have kept this attempt out. Ends bans that are over.
+    pub(super) fn keeps_out(&mut self, case: &Case<'_>) -> bool {
+        let (unit, now) = (case.unit, self.now);
+        if let Some((key, net, of)) = self.prefixes.banned(unit, now) {
+            // A neighbour who was familiar before the ban began is let in, and the prefix with him.
+            if case.familiar && case.attempt.outcome == Outcome::Success {
+                self.prefixes.unban(key);
+                let id = self.next_id();
+                let reason = UnbanReason::Narrowed;
+                self.effects.push_back(Effect::Unban { id, of, prefix: net, time: now, reason });
+                return false;
+            }
+            return true;
+        }
+        let Some(source) = self.sources.get_mut(unit.0) else { return false };
+        if source.banned_until == 0 {
+            return false;
+        }
+        if secs_u32(now) <= source.banned_until {
+            return true;
+        }
+        // Probation: the evidence starts high, and the record of what was punished is closed.
+        let ended = Time::from_secs(i64::from(source.banned_until));
+        source.banned_until = 0;
+        source.set_score(ended, weights::PROBATION);
+        source.episodes = Box::default();
+        source.open = 0;
+        source.speed = 0;
+        source.flags &= !(SECOND | WEAK);
+        self.dossiers.close(unit);
+        self.dossiers.note(
+            unit,
+            &Source::default(),
+            weights::PROBATION,
+            &[(Signal::Probation, weights::PROBATION)],
+            b"",
+            &self.limits,
+        );
+        false
+    }
+}
+
+/// `d0 · e^excess`, times four for each earlier ban, between ten minutes and the cap.
+fn length(excess: Nats, strikes: u8, client: bool) -> Span {
+    let cap = if client { BAN_MAX_CLIENT } else { BAN_MAX_STRANGER };
+    // e^x by whole and part: 2^(x / ln 2), the part linear, which is off by 6 % at most.
+    let halves = i64::from(excess.to_raw().clamp(0, 8 * 1024)) * 1024 / 710;
+    let factor_1024 = (1024 + halves % 1024) << (halves / 1024).min(12);
+    let ladder = 1_i64 << (2 * u32::from(strikes).min(6));
+    let micros = FIRST_BAN.as_micros().saturating_mul(ladder).saturating_mul(factor_1024) / 1024;
+    Span::micros(micros.clamp(BAN_MIN.as_micros(), cap.as_micros()))
+}
+
+/// What the evidence looks like, for people.
+fn kind_of_robot(source: &Source, signals: &[SignalSum]) -> RobotKind {
+    let sum = |signal: Signal| signals.iter().find(|s| s.signal == signal).map_or(Nats::ZERO, |s| s.nats);
+    let total: Nats = signals.iter().map(|s| s.nats.max(Nats::ZERO)).sum();
+    if sum(Signal::Connections).scaled(2, 1) > total {
+        return RobotKind::ConnectionFlood;
+    }
+    let weighed: Vec<_> = source.episodes.iter().filter(|e| e.state == EpisodeState::Weighed).collect();
+    let unknown = weighed.iter().filter(|e| e.kind == Kind::Unknown).count();
+    let one_secret = weighed.first().is_some_and(|first| {
+        weighed.len() >= 3 && first.tags[0] != 0 && weighed.iter().all(|e| e.tags[0] == first.tags[0])
+    });
+    let across = sum(Signal::DictionaryName) + sum(Signal::AccountUnderAttack) + sum(Signal::PopularSecret);
+    if one_secret {
+        RobotKind::Spraying
+    } else if weighed.len() <= 2 && across.scaled(2, 1) > total {
+        RobotKind::Botnet
+    } else if unknown * 2 >= weighed.len() && unknown > 0 {
+        RobotKind::UsernameScan
+    } else if weighed.len() <= 2 || weighed.iter().any(|e| e.distinct > 2) {
+        RobotKind::PasswordGuessing
+    } else {
+        RobotKind::CredentialStuffing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bans_grow_with_the_odds_and_the_ladder_up_to_the_cap() {
+        assert_eq!(length(Nats::ZERO, 0, false), Span::hours(1));
+        let e = length(Nats::milli(1_000), 0, false).as_secs() as f64 / 3600.0;
+        assert!((e - core::f64::consts::E).abs() < 0.2, "{e}");
+        assert_eq!(length(Nats::ZERO, 1, false), Span::hours(4));
+        assert_eq!(length(Nats::ZERO, 2, false), Span::hours(16));
+        assert_eq!(length(Nats::milli(60_000), 9, true), BAN_MAX_CLIENT);
+        assert_eq!(length(Nats::milli(60_000), 9, false), BAN_MAX_STRANGER);
+    }
+
+    #[test]
+    fn three_bans_of_clients_in_ten_minutes_trip_the_breaker() {
+        let mut breaker = Breaker::default();
+        let now = Time::from_secs(1_000_000);
+        assert_eq!(breaker.allows(now), Ok(true));
+        assert_eq!(breaker.allows(now), Ok(true));
+        assert_eq!(breaker.allows(now), Err(()));
+        assert_eq!(breaker.allows(now), Ok(false));
+        assert_eq!(breaker.allows(now.plus(Span::hours(2))), Ok(true));
+    }
+}

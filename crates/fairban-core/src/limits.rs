@@ -1,0 +1,58 @@
+//! The bound of every table, and what somebody gains who fills it: nothing.
+//!
+//! Three tables never evict from one another: *accounts* (with their familiar pairs) enter only by a success;
+//! *clients* (sources at which somebody logged in) likewise; *suspects* are everybody else.
+
+use serde::{Deserialize, Serialize};
+
+/// Bounds of all tables of the judge. Each says who goes first when it is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Sources at which nobody ever logged in. Smallest evidence goes first, never one that is banned: a robot in
+    /// progress outweighs the cheap newcomers that a flood consists of.
+    pub suspects: u32,
+    /// Sources at which somebody logged in. The longest silent goes first: filling it takes that many successes.
+    pub clients: u32,
+    /// Accounts that ever succeeded. The longest silent goes first: filling it takes that many accounts.
+    pub accounts: u32,
+    /// Familiar sources of one account: the oldest last success of the same account goes first.
+    pub sources_per_account: u32,
+    /// Failures that wait for a success. When full, the one due next is weighed at once: an early weight, never a lost one.
+    pub pending: u32,
+    /// Names of failures, kept for near-miss forgiveness and for explanations. Oldest first: explanations get shorter.
+    pub names: u32,
+    /// Episodes kept of one source; further ones only count. Such a source is banned or a hub.
+    pub episodes_per_source: u32,
+    /// Prefixes with accused members. Fewest members, oldest first.
+    pub prefixes: u32,
+    /// Accounts that strangers fail at. Fewest strangers first.
+    pub attacked: u32,
+    /// Names that may enter the dictionary. Fewest sources first.
+    pub dictionary: u32,
+    /// Failing secrets. Fewest accounts first.
+    pub tags: u32,
+    /// Written-out evidence of suspects. Smallest evidence first; without one, signals are rebuilt from episodes.
+    pub dossiers: u32,
+    /// Bans in force. When full, no source is freed: further bans merge into the prefix.
+    pub bans: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            suspects: 1 << 20,
+            clients: 1 << 18,
+            accounts: 1 << 18,
+            sources_per_account: 64,
+            pending: 1 << 15,
+            names: 1 << 15,
+            episodes_per_source: 64,
+            prefixes: 1 << 16,
+            attacked: 1 << 16,
+            dictionary: 1 << 16,
+            tags: 1 << 16,
+            dossiers: 1 << 13,
+            bans: 1 << 20,
+        }
+    }
+}
