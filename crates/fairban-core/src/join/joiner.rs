@@ -29,9 +29,10 @@ const TORN_TOLD_EVERY: Span = Span::hours(1);
 /// Lines that were not believed or could not be used, since the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ignored {
-    /// Lines of tcpserver without the `pid` line of the same address, or in the moment after a complaint of vchkpw
-    /// about a name.
+    /// Lines of tcpserver about a connection that was never accepted.
     pub forged_connections: u64,
+    /// Lines of tcpserver in the moment after a complaint of vchkpw about a name: most of them are true.
+    pub doubted_connections: u64,
     /// Records of vchkpw behind a torn one whose address no connection confirmed.
     pub after_torn: u64,
     /// Lines whose session id speaks of another address.
@@ -93,17 +94,22 @@ impl Joiner {
             return;
         }
         if matches!(event.service, Service::Tcpserver | Service::Sslserver) {
-            if self.connections.handle(now, event, out) == Taken::Forged {
-                self.ignored.forged_connections += 1;
-                self.forgeable = true;
-                self.tell_torn(now, event.service, out);
+            match self.connections.handle(now, event, out) {
+                Taken::Believed => {}
+                Taken::Doubted => self.ignored.doubted_connections += 1,
+                Taken::Forged => {
+                    self.ignored.forged_connections += 1;
+                    self.forgeable = true;
+                    self.tell_torn(now, event.service, out);
+                }
             }
             return;
         }
         if event.service == Service::Vpopmail && !self.believes_vpopmail(now, event, out) {
             return;
         }
-        if event.service == Service::Sshd {
+        let within_sshd = event.service == Service::Pam && event.protocol == Protocol::Ssh;
+        if event.service == Service::Sshd || within_sshd {
             let homeless = self.processes.note(now, event);
             let completed = self.processes.completed(event);
             let event = completed.as_ref().unwrap_or(event);
@@ -309,8 +315,13 @@ impl Joiner {
             _ => return true,
         }
         let witnessed = |source| self.connections.knows(source);
-        if self.suspicion.next_is_doubtful() && !event.source.is_some_and(witnessed) {
+        let is_believed = !self.suspicion.next_is_doubtful() || event.source.is_some_and(witnessed);
+        if !is_believed {
             self.ignored.after_torn += 1;
+            if let Some(source) = event.source {
+                // True or not: it may excuse a connection, and accuses nobody.
+                self.connections.login(now, event.time, source);
+            }
             return false;
         }
         self.forgeable |= matches!(event.protocol, Protocol::Smtp | Protocol::Submission);

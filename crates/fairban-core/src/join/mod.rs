@@ -84,7 +84,8 @@ pub enum Joined {
         /// Successes that no line names.
         unnamed_successes: u16,
     },
-    /// A connection ended in which nobody tried to log in. Never told of port 25, where mail comes in. Under tcpserver
+    /// A connection ended in which nobody tried to log in. Not told of port 25, where mail comes in,
+    /// unless the client began to log in. Under tcpserver
     /// it is told some seconds late: vchkpw's line may come after the end.
     NoLogin {
         /// When it ended.

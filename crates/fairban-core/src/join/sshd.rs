@@ -73,7 +73,11 @@ impl Processes {
     pub(super) fn completed(&self, event: &AuthEvent) -> Option<AuthEvent> {
         let Session::Pid(pid) = event.session else { return None };
         let (_, process) = self.processes.dated(&pid)?;
-        let source = event.source.or(process.source);
+        let source = match event.tells {
+            // The line that has the address is another echo of the same try.
+            Tells::Echo => event.source,
+            _ => event.source.or(process.source),
+        };
         let port = event.port.or(process.port);
         let outcome = match (event.tells, process.refused) {
             (Tells::Attempt | Tells::Echo, Some(refused)) => outcome(event.outcome, refused),

@@ -506,8 +506,9 @@ impl Line<'_> {
         } else {
             return Reading::Quiet;
         };
-        let mechanism = Mechanism::Plain;
-        Reading::Event(AuthEvent { source, account, outcome, mechanism, ..self.event(Tells::Echo) })
+        // Told by PAM, not by sshd: one try may have a line of each, `error: PAM: …` being sshd's own.
+        let (service, mechanism) = (Service::Pam, Mechanism::Plain);
+        Reading::Event(AuthEvent { service, source, account, outcome, mechanism, ..self.event(Tells::Echo) })
     }
 
     fn pam_account(&self, remark: &Remark<'_>) -> Option<Reading> {

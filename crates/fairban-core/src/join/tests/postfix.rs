@@ -194,12 +194,17 @@ fn a_failure_and_a_mail_in_one_session_leave_no_success_unnamed() {
 }
 
 #[test]
-fn tries_that_only_the_end_counts_are_hidden_failures() {
+fn an_auth_that_was_never_checked_is_no_try() {
+    let at_port_25 = |event| AuthEvent { protocol: Protocol::Smtp, ..event };
+    let mut log = Log::default();
+    log.at(0, at_port_25(connect(CLIENT))).at(2_000, at_port_25(disconnect(0, 3))).finish();
+    assert_eq!((log.attempts().len(), log.no_logins()), (0, 1));
+    assert_eq!(log.session_ends(), []);
+
     let mut log = Log::default();
     log.at(0, connect(CLIENT)).at(1_000, failed(known("a"))).at(2_000, disconnect(0, 3)).finish();
-    let hidden = ("?", Outcome::Failed);
-    assert_eq!(log.tries(), tries([("a", Outcome::Failed), hidden, hidden]));
-    assert_eq!(log.session_ends(), [0]);
+    assert_eq!(log.tries(), tries([("a", Outcome::Failed)]));
+    assert_eq!((log.no_logins(), log.session_ends()), (0, vec![0]));
 }
 
 #[test]

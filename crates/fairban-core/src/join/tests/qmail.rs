@@ -93,6 +93,15 @@ fn a_login_told_before_the_line_of_its_connection_is_found() {
 }
 
 #[test]
+fn a_login_told_before_the_first_line_of_tcpserver_is_found() {
+    let mut log = Log::default();
+    log.at(10_000, vchkpw(CLIENT, "dan", Outcome::Success));
+    pop3(&mut log, 10_900, 1, CLIENT);
+    log.at(10_950, end_line(1)).finish();
+    assert_eq!(log.no_logins(), 0);
+}
+
+#[test]
 fn the_login_of_one_connection_does_not_excuse_a_later_one() {
     let mut log = Log::default();
     success_seen(&mut log);
@@ -180,7 +189,8 @@ fn a_pid_that_comes_round_again_is_another_connection() {
 #[test]
 fn a_forged_ok_line_accuses_nobody() {
     let mut log = Log::default();
-    log.at(0, ok_line(4242, VICTIM, Protocol::Submission)).at(10, end_line(4242)).finish();
+    pop3(&mut log, 0, 1, OTHER);
+    log.at(10, ok_line(4242, VICTIM, Protocol::Submission)).at(10, end_line(4242)).finish();
     assert!(!log.accuses(VICTIM));
     assert_eq!(log.joiner.ignored().forged_connections, 1);
     assert!(log.joiner.connections_forgeable());
@@ -205,7 +215,25 @@ fn a_whole_forged_connection_behind_a_complaint_of_vchkpw_accuses_nobody() {
     log.stamped(behind, end_line(4242)).stamped(behind, end_line(1)).finish();
     assert!(!log.accuses(VICTIM));
     assert!(!log.accuses(OTHER), "a forged end tells nothing of the connection");
-    assert!(log.tells_torn(Service::Tcpserver));
+    assert_eq!(log.joiner.ignored().doubted_connections, 4);
+}
+
+#[test]
+fn a_true_line_in_the_moment_after_a_complaint_is_not_told_as_forged() {
+    let mut log = Log::default();
+    pop3(&mut log, 0, 1, OTHER);
+    log.at(5, complaint()).at(5, end_line(1)).at(5, pid_line(2, CLIENT));
+    log.at(7, ok_line(2, CLIENT, Protocol::Pop3)).at(100, end_line(2)).finish();
+    assert!(!log.tells_torn(Service::Tcpserver));
+    assert!(!log.joiner.connections_forgeable());
+    assert!(log.told.is_empty());
+}
+
+#[test]
+fn a_log_that_begins_between_two_lines_of_a_connection_is_not_forged() {
+    let mut log = Log::default();
+    log.at(0, ok_line(1, CLIENT, Protocol::Pop3)).at(100, end_line(1)).finish();
+    assert!(!log.tells_torn(Service::Tcpserver));
 }
 
 #[test]
@@ -247,6 +275,16 @@ fn a_record_behind_a_torn_one_counts_with_a_connection_for_witness() {
 }
 
 #[test]
+fn a_record_that_is_not_believed_still_excuses_a_connection() {
+    let mut log = Log::default();
+    success_seen(&mut log);
+    log.at(1_000, torn()).at(2_000, vchkpw(CLIENT, "dan", Outcome::Success));
+    pop3(&mut log, 2_500, 1, CLIENT);
+    log.at(2_600, end_line(1)).finish();
+    assert!(!log.accuses(CLIENT));
+}
+
+#[test]
 fn torn_records_are_told_once_an_hour() {
     let mut log = Log::default();
     for minute in 0..90 {
@@ -255,9 +293,9 @@ fn torn_records_are_told_once_an_hour() {
     assert_eq!(log.told.len(), 2);
 }
 
-/// Lines 31 to 40 of the corpus' `smtp-submission-noescape`: whatever the client wrote, nobody but the clients.
+/// Lines 31 to 40 of `samples/qmail/smtp-submission-noescape/maillog`.
 #[test]
-fn an_hour_of_line_feeds_in_names_frames_nobody() {
+fn line_feeds_in_names_and_passwords_frame_nobody() {
     let mut log = Log::default();
     log.at(28_690, torn()).at(28_936, torn());
     // Ends in the true end of the record, stamped by the client.
