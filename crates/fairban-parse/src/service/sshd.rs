@@ -506,9 +506,15 @@ impl Line<'_> {
         } else {
             return Reading::Quiet;
         };
-        // Told by PAM, not by sshd: one try may have a line of each, `error: PAM: …` being sshd's own.
-        let (service, mechanism) = (Service::Pam, Mechanism::Plain);
-        Reading::Event(AuthEvent { service, source, account, outcome, mechanism, ..self.event(Tells::Echo) })
+        Reading::Event(AuthEvent {
+            // Written by a module, under sshd's name.
+            service: Service::Pam,
+            source,
+            account,
+            outcome,
+            mechanism: Mechanism::Plain,
+            ..self.event(Tells::Echo)
+        })
     }
 
     fn pam_account(&self, remark: &Remark<'_>) -> Option<Reading> {
