@@ -43,7 +43,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Done {
     let checkpoint = read_all(&mut merge, &mut judge, &mut progress, args.state.is_some());
     progress.finish();
     let checkpoint = checkpoint?;
-    if !tell_of_logs(&mut merge, &mut judge, args) && !had_empty {
+    if !tell_of_logs(&merge, &mut judge) && !had_empty {
         return Err(Failure::new(Kind::Environment, "none of the logs could be read"));
     }
     judge.flush()?;
@@ -170,10 +170,10 @@ fn read_all(
 }
 
 /// Warns of what was wrong with each log, and adds up what was read; whether anything was.
-fn tell_of_logs(merge: &mut Merge, judge: &mut Judge, args: &ReplayArgs) -> bool {
+fn tell_of_logs(merge: &Merge, judge: &mut Judge) -> bool {
     let mut any = false;
     for (input, format, read) in merge.read() {
-        report::warn_of_log(input, format, read, args.state.is_some());
+        report::warn_of_log(input, format, read);
         any |= read.error.is_none() || read.lines > 0;
         judge.health.absorb(&read.health);
     }

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use fairban_core::account::Account;
 use fairban_core::escape::escaped;
 use fairban_core::time::{Span, Time};
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::unit::Unit;
 
-/// Strangers remembered: 24 bytes each, just under what fills a table of 2^20. Who fills it makes "first seen" of later robots
-/// late in a report, nothing else.
+/// Strangers remembered, at 24 bytes each. Who fills the table makes "first seen" of later robots late in a report, nothing
+/// else.
 const STRANGERS_MAX: usize = 900_000;
 
 /// Strangers not seen for so long are forgotten first.
@@ -66,15 +65,12 @@ impl Person {
 /// Everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct People {
-    strangers: HashMap<Unit, Stranger, FixedState>,
+    strangers: BTreeMap<Unit, Stranger>,
     known: BTreeMap<Unit, Person>,
     /// Sources seen, as far as they were remembered.
     pub(crate) sources: u64,
     swept_secs: u32,
 }
-
-/// A table whose order never shows needs no seed.
-pub(crate) type FixedState = std::hash::BuildHasherDefault<siphasher::sip::SipHasher13>;
 
 impl People {
     /// An attempt that did not succeed, or a connection.
