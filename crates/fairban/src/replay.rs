@@ -79,6 +79,9 @@ fn config() -> Config {
     Config { key: KEY, allow: Vec::new(), narrate: true }
 }
 
+/// What logs of earlier runs left.
+type Saved = Vec<(Family, StreamState)>;
+
 /// What there is to read, and what each log goes on from.
 type Logs = Vec<(Input, StreamState)>;
 
@@ -87,7 +90,7 @@ fn set_up(
     args: &ReplayArgs,
     saved: Option<State>,
     gathered: Gathered,
-) -> Result<(Judge, Logs, Vec<(Family, StreamState)>), Failure> {
+) -> Result<(Judge, Logs, Saved), Failure> {
     let Some(saved) = saved else {
         let fresh = gathered.inputs.into_iter().map(|input| (input, StreamState::default())).collect();
         let judge = Judge::new(Engine::new(config()), Tally::new(args.compare), args);
@@ -106,7 +109,9 @@ fn set_up(
     }
     let engine = Engine::restore(&saved.engine, config()).map_err(|cause| {
         let hint = "it was left as it is; remove it (or name another) and read the logs from the beginning";
-        Failure::new(Kind::Config, format!("the state file {path} cannot be used")).caused_by(&cause).hint(hint)
+        Failure::new(Kind::Config, format!("the state file {path} cannot be used"))
+            .caused_by(&cause)
+            .hint(hint)
     })?;
     let mut judge = Judge::new(engine, saved.tally, args);
     (judge.health, judge.told) = (saved.health, saved.told);
@@ -117,7 +122,7 @@ fn set_up(
 
 /// Gives each log what it goes on from: that of its rotated set where there is one, the youngest first; else that of the
 /// log at the same place on the command line. What nobody claims is kept as long as a line's beginning waits in it.
-fn claim(inputs: Vec<Input>, saved: Vec<(Family, StreamState)>) -> (Logs, Vec<(Family, StreamState)>) {
+fn claim(inputs: Vec<Input>, saved: Saved) -> (Logs, Saved) {
     let mut saved: Vec<Option<(Family, StreamState)>> = saved.into_iter().map(Some).collect();
     let same_family = |saved: &[Option<(Family, StreamState)>], input: &Input| {
         let members = saved.iter().enumerate().filter_map(|(at, log)| Some((at, log.as_ref()?)));

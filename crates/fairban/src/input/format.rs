@@ -34,9 +34,8 @@ impl Format {
         let foreign = |what, remedy| Format::Foreign { what, remedy };
         match head {
             [0x1f, 0x8b, ..] => Format::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Format::Zstd,
-            // A skippable frame, which zstd allows anywhere.
-            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Format::Zstd,
+            // The second is a skippable frame, which zstd allows anywhere.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Format::Zstd,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Format::Xz,
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Format::Bzip2,
             [b'L', b'P', b'K', b'S', b'H', b'H', b'R', b'H', ..] => {
@@ -46,7 +45,9 @@ impl Format {
             [b'7', b'z', 0xbc, 0xaf, ..] => foreign("a 7z archive", UNPACK),
             [0x1f, 0x9d, ..] => foreign("compressed with compress", "zcat FILE | fairban replay -"),
             [0x04, 0x22, 0x4d, 0x18, ..] => foreign("compressed with lz4", "lz4 -dc FILE | fairban replay -"),
-            _ if head.get(257..262) == Some(b"ustar") => foreign("a tar archive", "tar -xOf FILE | fairban replay -"),
+            _ if head.get(257..262) == Some(b"ustar") => {
+                foreign("a tar archive", "tar -xOf FILE | fairban replay -")
+            }
             _ if is_binary(head) => foreign(
                 "not text",
                 "fairban reads text logs; login records such as wtmp and btmp are not logs in this sense",
@@ -58,7 +59,9 @@ impl Format {
     /// Decompresses `inner`. A format that cannot be read yields its bytes as they are.
     pub(crate) fn decode(self, inner: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
-            Format::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, inner))),
+            Format::Gzip => {
+                Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, inner)))
+            }
             Format::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::new(inner)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
@@ -86,13 +89,13 @@ impl Format {
     }
 }
 
-/// More than a tenth of the bytes are none that text has. A log may hold some: a crash leaves blocks of NUL bytes, and
-/// clients send what they like.
+/// Bytes that text has not. A log may hold some: a crash leaves holes of NUL bytes, and clients send what they like.
 fn is_binary(head: &[u8]) -> bool {
-    let control = |b: &&u8| matches!(b, 0..=8 | 14..=31 | 127);
-    let strange = head.iter().filter(control).count();
+    let nul = memchr::memchr_iter(0, head).count();
+    let control = head.iter().filter(|b| matches!(b, 1..=8 | 14..=31 | 127)).count();
     let lines = memchr::memchr_iter(b'\n', head).count();
-    strange * 10 > head.len() && lines * 200 < head.len()
+    // Between the holes of a log there are lines.
+    control * 20 > head.len() || (nul * 10 > head.len() && lines * 300 < head.len() - nul)
 }
 
 /// Reads the first bytes to tell the format, and gives the whole stream back.

@@ -155,12 +155,14 @@ impl Stream {
         let head = self.head?;
         let next = self.window.pop_front()?;
         if self.redo.is_some() {
-            let held = self.hold(&next);
-            self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(held.clone()));
+            let kept = self.hold(&next);
+            self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(kept.clone()));
         }
         self.latest = Some(head.key);
         let taken = match &next.text {
-            Text::Block(from, to) => take(&next.event, &self.block.bytes()[*from as usize..*to as usize], next.line),
+            Text::Block(from, to) => {
+                take(&next.event, &self.block.bytes()[*from as usize..*to as usize], next.line)
+            }
             Text::Own(text) => take(&next.event, text, next.line),
         };
         self.look();
@@ -212,7 +214,9 @@ impl Stream {
             Told::Event(event) => wait(event),
             Told::Gap { lost, service } => {
                 let seen = service.map_or(self.services | line.services_before, bit);
-                self.parser.wanted(seen).for_each(|service| wait(AuthEvent::new(service, Tells::Gap { lost })));
+                self.parser
+                    .wanted(seen)
+                    .for_each(|service| wait(AuthEvent::new(service, Tells::Gap { lost })));
             }
         }
     }
@@ -221,10 +225,10 @@ impl Stream {
     fn next_block(&mut self) -> bool {
         let Some(feed) = self.feed.take() else { return false };
         self.leave_block();
-        let (feed, fed) = feed.next();
-        self.feed = feed;
-        match fed {
-            Fed::Block(parsed) => self.enter_block(parsed),
+        let (rest, given) = feed.next();
+        self.feed = rest;
+        match given {
+            Fed::Block(parsed) => self.enter_block(*parsed),
             Fed::End((tail, error)) => {
                 self.tail = tail;
                 self.read.error = error;

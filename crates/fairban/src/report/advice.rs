@@ -12,11 +12,17 @@ pub(crate) fn about(service: Service, health: &ServiceHealth, blindness: Blindne
     let mut advice = Vec::new();
     if health.lines >= LINES_ALARMING && health.understood == 0 {
         let name = service.name();
-        advice.push(format!("{} {name} lines and none understood: what was decided rests on nothing there", health.lines));
+        advice.push(format!(
+            "{} {name} lines and none understood: what was decided rests on nothing there",
+            health.lines
+        ));
     }
     if health.login_like > 0 {
         let name = service.name();
-        advice.push(format!("{} {name} lines look like the outcome of a login and are not understood", health.login_like));
+        advice.push(format!(
+            "{} {name} lines look like the outcome of a login and are not understood",
+            health.login_like
+        ));
     }
     if blindness.blind {
         advice.push(blind(service).to_owned());
@@ -39,7 +45,9 @@ const fn blind(service: Service) -> &'static str {
             "postfix logs a login only when it takes a mail: keep its messages of level info (mail.info) with the \
              disconnect lines, which count logins (auth=1/2) since version 3.0"
         }
-        Service::Sshd => "sshd's log shows no logins: set LogLevel INFO (or VERBOSE) and keep auth.info in syslog",
+        Service::Sshd => {
+            "sshd's log shows no logins: set LogLevel INFO (or VERBOSE) and keep auth.info in syslog"
+        }
         Service::Pam => "PAM's lines show no logins: read the log of the service itself beside them",
         Service::Tcpserver | Service::Sslserver => {
             "tcpserver's log tells of connections, not of logins: read the log of the login program (vpopmail's in \

@@ -12,8 +12,12 @@ use crate::when::{length, short};
 /// Bars in a row: with its name and its largest value a row fits 80 columns.
 const BARS: usize = 56;
 
-const BLOCKS: [&str; 9] = [" ", "\u{2581}", "\u{2582}", "\u{2583}", "\u{2584}", "\u{2585}", "\u{2586}", "\u{2587}", "\u{2588}"];
+const BLOCKS: [&str; 9] =
+    [" ", "\u{2581}", "\u{2582}", "\u{2583}", "\u{2584}", "\u{2585}", "\u{2586}", "\u{2587}", "\u{2588}"];
 const ASCII: [&str; 9] = [" ", ".", ":", "-", "=", "+", "*", "#", "@"];
+
+/// What of a bucket a row shows.
+type Count = fn(&Bucket) -> u64;
 
 /// Draws the time line.
 pub(crate) fn write(out: &mut impl Write, timeline: &Timeline, zone: &TimeZone) -> io::Result<()> {
@@ -21,7 +25,7 @@ pub(crate) fn write(out: &mut impl Write, timeline: &Timeline, zone: &TimeZone) 
     let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return Ok(()) };
     title(out, &format!("Time line ({} a column)", length(width)))?;
     let marks = if speaks_utf8() { BLOCKS } else { ASCII };
-    let counts: [(&str, fn(&Bucket) -> u64); 4] = [
+    let counts: [(&str, Count); 4] = [
         ("logins", |bucket| bucket.successes),
         ("failures", |bucket| bucket.failures),
         ("kept out", |bucket| bucket.kept_out),
@@ -31,7 +35,11 @@ pub(crate) fn write(out: &mut impl Write, timeline: &Timeline, zone: &TimeZone) 
         let most = rows.iter().map(|(_, bucket)| count(bucket)).max().unwrap_or(0);
         let bars: String = rows.iter().map(|(_, bucket)| marks[height(count(bucket), most)]).collect();
         let gap = " ".repeat(BARS - rows.len());
-        writeln!(out, "  {name:<8} {bars}{gap} {}", if most == 0 { "none".into() } else { format!("<= {}", grouped(most)) })?;
+        writeln!(
+            out,
+            "  {name:<8} {bars}{gap} {}",
+            if most == 0 { "none".into() } else { format!("<= {}", grouped(most)) }
+        )?;
     }
     write_scale(out, *first, last.plus(width), rows.len(), zone)
 }
@@ -64,6 +72,9 @@ mod tests {
 
     #[test]
     fn whatever_happened_shows() {
-        assert_eq!((height(0, 9), height(1, 1_000_000), height(9, 9), height(u64::MAX, u64::MAX)), (0, 1, 8, 8));
+        assert_eq!(
+            (height(0, 9), height(1, 1_000_000), height(9, 9), height(u64::MAX, u64::MAX)),
+            (0, 1, 8, 8)
+        );
     }
 }

@@ -32,8 +32,10 @@ fn warn_of_error(name: &str, format: Format, read: &ReadSoFar, error: &std::io::
     let lines = format!("{} before that were read", plural(read.lines, "whole line"));
     match format.compression() {
         Some((kind, test)) => {
-            let message = format!("{name}: the {kind} data is damaged or cut short after line {}; {lines}", read.lines);
-            let hint = format!("{test} {name} tells more; get a whole copy, or go on with what was read ({error})");
+            let message =
+                format!("{name}: the {kind} data is damaged or cut short after line {}; {lines}", read.lines);
+            let hint =
+                format!("{test} {name} tells more; get a whole copy, or go on with what was read ({error})");
             warn(&message, Some(&hint));
         }
         None => warn(&format!("{name}: cannot be read after line {}: {error}; {lines}", read.lines), None),
@@ -58,5 +60,8 @@ pub(crate) fn speed(read: &Health, took: Duration) -> String {
     let (lines, megabytes) = (read.lines as f64, read.bytes as f64 / 1e6);
     let per_s = grouped((lines / secs) as u64);
     let count = grouped(read.lines);
-    format!("read {count} lines ({megabytes:.1} MB) in {secs:.2} s: {per_s} lines/s, {:.0} MB/s", megabytes / secs)
+    format!(
+        "read {count} lines ({megabytes:.1} MB) in {secs:.2} s: {per_s} lines/s, {:.0} MB/s",
+        megabytes / secs
+    )
 }

@@ -65,7 +65,12 @@ impl Report<'_> {
         if let Some((first, last)) = self.tally.span {
             let zone = self.zone.iana_name().unwrap_or("local time");
             let span = length(last.since(first));
-            writeln!(out, "  logins from {} to {} ({zone}, {span})", long(first, self.zone), long(last, self.zone))?;
+            writeln!(
+                out,
+                "  logins from {} to {} ({zone}, {span})",
+                long(first, self.zone),
+                long(last, self.zone)
+            )?;
         }
         let mut table = Table::new(&[
             ("service", Align::Left),
@@ -81,19 +86,32 @@ impl Report<'_> {
             let (name, lines, events) = (service.name(), grouped(counted.lines), grouped(counted.events));
             table.row([name.to_owned(), lines, understood, events, sees.to_owned()]);
         }
-        table.row(["other programs".into(), grouped(health.foreign), String::new(), String::new(), String::new()]);
+        table.row([
+            "other programs".into(),
+            grouped(health.foreign),
+            String::new(),
+            String::new(),
+            String::new(),
+        ]);
         if health.no_format > 0 {
-            table.row(["no known form".into(), grouped(health.no_format), String::new(), String::new(), String::new()]);
+            table.row([
+                "no known form".into(),
+                grouped(health.no_format),
+                String::new(),
+                String::new(),
+                String::new(),
+            ]);
         }
         table.write(out)?;
         let (attempts, successes, failures) = (totals.attempts, totals.successes, totals.failures);
         let sources = self.tally.people.sources;
-        writeln!(out, "  {} attempts of {} sources: ", grouped(attempts), grouped(sources))?;
-        writeln!(out, "  {} logins and {} failures", grouped(successes), grouped(failures))?;
-        if totals.connections > 0 {
-            writeln!(out, "  {} connections without a login", grouped(totals.connections))?;
+        let (attempts, sources) = (grouped(attempts), grouped(sources));
+        let (successes, failures) = (grouped(successes), grouped(failures));
+        writeln!(out, "  {attempts} attempts of {sources} sources: {successes} logins, {failures} failures")?;
+        match totals.connections {
+            0 => Ok(()),
+            n => writeln!(out, "  {} connections without a login", grouped(n)),
         }
-        Ok(())
     }
 
     fn write_timeline(&self, out: &mut impl Write) -> io::Result<()> {
@@ -105,7 +123,10 @@ impl Report<'_> {
         let advised = services.flat_map(|(service, health)| {
             let blindness = self.blindness.get(service.index()).copied().unwrap_or_default();
             let lines = advice::about(*service, health, blindness);
-            lines.into_iter().enumerate().map(move |(at, line)| (line, if at == 0 { &health.samples[..] } else { &[] }))
+            lines
+                .into_iter()
+                .enumerate()
+                .map(move |(at, line)| (line, if at == 0 { &health.samples[..] } else { &[] }))
         });
         let mut advised = advised.peekable();
         if advised.peek().is_none() {
@@ -149,16 +170,23 @@ fn loud_title(out: &mut impl Write, text: &str) -> io::Result<()> {
 
 /// A paragraph, indented, within the edge.
 fn wrapped(out: &mut impl Write, text: &str) -> io::Result<()> {
-    let mut line = String::from("  ");
+    hanging(out, "  ", text)
+}
+
+/// A paragraph that begins with `head`, its other lines indented as far. A word that is wider than a line is cut.
+fn hanging(out: &mut impl Write, head: &str, text: &str) -> io::Result<()> {
+    let indent = head.len();
+    let mut line = head.to_owned();
     for word in text.split(' ') {
-        if line.len() > 2 && line.len() + 1 + word.len() > COLUMNS {
+        let word = table::cut(word, COLUMNS - indent);
+        if line.len() > indent && line.len() + 1 + word.len() > COLUMNS {
             writeln!(out, "{line}")?;
-            line = String::from("  ");
+            line = " ".repeat(indent);
         }
-        if line.len() > 2 {
+        if line.len() > indent {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
     }
     writeln!(out, "{line}")
 }
@@ -168,7 +196,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -17,7 +17,7 @@ use fairban_core::time::Time;
 use serde::{Deserialize, Serialize};
 
 use self::counting::{Counting, Counts};
-pub(crate) use self::people::{People, Person};
+pub(crate) use self::people::{Login, People, Person};
 pub(crate) use self::robots::{Logins, Robot, Robots};
 pub(crate) use self::timeline::{Bucket, Timeline};
 pub(crate) use self::unit::{Unit, show_prefix};
@@ -126,7 +126,8 @@ impl Tally {
         for effect in effects {
             match effect {
                 Effect::Seen(seen) => {
-                    let is_hit = |e: &Effect| matches!(e, Effect::Hit { source, .. } if *source == seen.source);
+                    let is_hit =
+                        |e: &Effect| matches!(e, Effect::Hit { source, .. } if *source == seen.source);
                     self.seen(seen, effects.iter().any(is_hit));
                 }
                 other => self.told(other),
@@ -155,7 +156,12 @@ impl Tally {
         bucket.kept_out += u64::from(kept_out);
         let unit = Unit::of(seen.source);
         if success {
-            self.people.logged_in(unit, seen.time, &seen.account, hit, counts == Counts::Denies);
+            let login = Login {
+                hit,
+                rule_denies: counts == Counts::Denies,
+                banned: self.robots.around(seen.source).is_some(),
+            };
+            self.people.logged_in(unit, seen.time, &seen.account, login);
         } else {
             self.people.missed(unit, seen.time, failed, counts == Counts::Bans);
         }
@@ -192,14 +198,21 @@ impl Tally {
                 self.totals.hits += 1;
                 if self.hits.len() < ROWS_MAX {
                     let (account, evidence) = (account.clone(), *evidence);
-                    self.hits.push(HitRow { time: *time, source: *source, account, guesses: *guesses, evidence });
+                    self.hits.push(HitRow {
+                        time: *time,
+                        source: *source,
+                        account,
+                        guesses: *guesses,
+                        evidence,
+                    });
                 }
             }
             Effect::StaleDevice { time, source, account, failures, since, .. } => {
                 self.totals.stale_devices += 1;
                 let key = (account.key().cloned(), *source);
                 if self.stale_devices.len() < ROWS_MAX || self.stale_devices.contains_key(&key) {
-                    self.stale_devices.insert(key, StaleRow { since: *since, last: *time, failures: *failures });
+                    self.stale_devices
+                        .insert(key, StaleRow { since: *since, last: *time, failures: *failures });
                 }
             }
             Effect::Hub { time, source, accounts, .. } => {

@@ -62,6 +62,17 @@ impl Person {
     }
 }
 
+/// How a login stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Login {
+    /// It was a hit.
+    pub(crate) hit: bool,
+    /// The counting rule would have denied it.
+    pub(crate) rule_denies: bool,
+    /// Its source was banned at some time before.
+    pub(crate) banned: bool,
+}
+
 /// Everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct People {
@@ -98,7 +109,7 @@ impl People {
     }
 
     /// A login.
-    pub(crate) fn logged_in(&mut self, unit: Unit, time: Time, account: &Account, hit: bool, rule_denies: bool) {
+    pub(crate) fn logged_in(&mut self, unit: Unit, time: Time, account: &Account, login: Login) {
         let stranger = self.strangers.remove(&unit);
         if !self.known.contains_key(&unit) {
             if self.known.len() >= PEOPLE_MAX {
@@ -110,8 +121,9 @@ impl People {
         let Some(person) = self.known.get_mut(&unit) else { return };
         person.last = person.last.max(time);
         person.successes += 1;
-        person.hits += u32::from(hit);
-        person.rule_denied += u32::from(rule_denies);
+        person.hits += u32::from(login.hit);
+        person.rule_denied += u32::from(login.rule_denies);
+        person.banned |= login.banned;
         let tag = account.key().map_or(0, |key| tag(key.as_bytes()));
         if person.accounts.len() < ACCOUNTS_MAX && !person.accounts.contains(&tag) {
             person.accounts.push(tag);
@@ -151,7 +163,8 @@ impl People {
 
 impl Person {
     fn new(time: Time, stranger: Option<Stranger>, account: &Account) -> Person {
-        let name = account.key().map_or_else(|| "(not named)".to_owned(), |key| escaped(key.as_bytes()).to_string());
+        let name =
+            account.key().map_or_else(|| "(not named)".to_owned(), |key| escaped(key.as_bytes()).to_string());
         Person {
             first: stranger.map_or(time, |s| Time::from_secs(i64::from(s.first_secs))).min(time),
             last: time,

@@ -71,7 +71,9 @@ impl Robots {
 
     pub(crate) fn from_rows(rows: Vec<Robot>, unlisted: u64) -> Robots {
         let mut robots = Robots { unlisted, ..Robots::default() };
-        rows.into_iter().for_each(|row| robots.push(row));
+        for row in rows {
+            robots.push(row);
+        }
         robots
     }
 
