@@ -100,61 +100,15 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// What each line tells, by line number from 1.
 pub(crate) fn events(bytes: &[u8]) -> BTreeMap<usize, AuthEvent> {
-    use fairban_parse::record::{Reading, Record};
-    use fairban_parse::secret::Secrets;
-    let secrets = Secrets::new([7; 16]);
+    let parser = Parser::new([7; 16]);
+    let mut health = Health::default();
     let mut events = BTreeMap::new();
-    let mut odd = 0;
     for (at, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        if line.is_empty() {
-            continue;
-        }
-        let (program, pid, body): (&[u8], Option<u32>, &[u8]) = if line.starts_with(b"<") {
-            let f: Vec<&[u8]> = line.splitn(8, |b| *b == b' ').collect();
-            (f[3], std::str::from_utf8(f[4]).unwrap().parse().ok(), f[7])
-        } else {
-            let skip = if line.starts_with(b"2026") { 2 } else { 4 };
-            let own = line.starts_with(b"Nov") && !line[16..].starts_with(b"mx1 ");
-            if own {
-                (b"dovecot", None, &line[16..])
-            } else {
-                let mut rest = line;
-                for _ in 0..skip {
-                    let i = rest.iter().position(|b| *b == b' ').unwrap();
-                    rest = &rest[i + 1..];
-                }
-                let i = rest.windows(2).position(|w| w == b": ").unwrap();
-                let tag = &rest[..i];
-                let (p, pid) = match tag.iter().position(|b| *b == b'[') {
-                    Some(j) => {
-                        (&tag[..j], std::str::from_utf8(&tag[j + 1..tag.len() - 1]).unwrap().parse().ok())
-                    }
-                    None => (tag, None),
-                };
-                (p, pid, &rest[i + 2..])
-            }
-        };
-        let record = Record { program, pid, body, body_at: (line.len() - body.len()) as u32 };
-        let reading = if program == b"dovecot" {
-            fairban_parse::service::dovecot::read(&record, &secrets)
-        } else if program.starts_with(b"postfix") {
-            fairban_parse::service::postfix::read(&record, &secrets)
-        } else {
-            continue;
-        };
-        match reading {
-            Reading::Event(event) => {
-                assert_ne!(event.source, Some(NEVER_CONNECTED), "line {}: {event:?}", at + 1);
-                events.insert(at + 1, event);
-            }
-            Reading::Odd { login_like } => {
-                odd += 1;
-                if odd < 40 {
-                    println!("ODD {login_like} {}", String::from_utf8_lossy(line));
-                }
-            }
-            Reading::Quiet => {}
+        if let Parsed::Event(_, event) = parser.line(line, &mut health) {
+            assert_ne!(event.source, Some(NEVER_CONNECTED), "line {}: {event:?}", at + 1);
+            events.insert(at + 1, event);
         }
     }
     events

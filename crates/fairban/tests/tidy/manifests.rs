@@ -17,7 +17,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 2] = [
     (
         "fairban-parse",
         &["aho-corasick", "fairban-core", "jiff", "memchr", "regex-automata", "serde", "siphasher"],
-        &["proptest"],
+        &["flate2", "proptest"],
     ),
 ];
 

@@ -5,12 +5,12 @@ use core::net::IpAddr;
 use fairban_core::account::Account;
 use fairban_core::event::{Mechanism, Outcome, Protocol, Tells};
 use fairban_core::time::Span;
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
 
 use super::session::ID_BYTES_MAX;
 use super::{Level, account, event, mechanism, split_level};
 use crate::record::Reading;
-use crate::service::fields::{address, contains, number, rsplit_once, split_once, until};
+use crate::service::fields::{address, contains, number, split_once, until};
 
 /// The server cuts `user=<…>` at this many bytes.
 const USER_BYTES_MAX: usize = 80;
@@ -58,13 +58,25 @@ impl Elements<'_> {
     }
 }
 
+/// Splits at the first `: user=<`. Login lines are many, and `<` is rare in front of it.
+fn split_user(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    memchr_iter(b'<', text)
+        .find_map(|at| text[..at].strip_suffix(b": user=").map(|head| (head, &text[at + 1..])))
+}
+
+/// Splits at the last `key`, which ends in `=`.
+fn rsplit_key<'a>(text: &'a [u8], key: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    memrchr_iter(b'=', text)
+        .find_map(|at| text[..=at].strip_suffix(key).map(|front| (front, &text[at + 1..])))
+}
+
 /// Reads `USER>, method=M, rip=R, lip=L, …, session=<S>` from the right: only `USER` (and `M`, which stands before
 /// the address too) is the client's.
 fn elements(text: &[u8]) -> Option<Elements<'_>> {
     let (text, session) = split_session(text);
-    let (names, network) = rsplit_once(text, b", rip=")?;
+    let (names, network) = rsplit_key(text, b", rip=")?;
     let source = address(until(network, b','))?;
-    let (user, method) = match rsplit_once(names, b">, method=") {
+    let (user, method) = match rsplit_key(names, b">, method=") {
         Some(fields) => fields,
         None => (names.strip_suffix(b">")?, &b""[..]),
     };
@@ -103,7 +115,7 @@ fn attempt(elements: &Elements<'_>, outcome: Outcome) -> Reading {
 /// `proxy(USER,HOST:PORT): Started proxying to remote host (…): user=<USER>, …`, in 2.2 `proxy(USER): started proxying
 /// to HOST:PORT: user=<USER>, …`. The name is checked against `user=<…>`, else it could place the border itself.
 fn proxied(text: &[u8]) -> Reading {
-    let fields = split_once(text, b": user=<").and_then(|(head, tail)| Some((head, elements(tail)?)));
+    let fields = split_user(text).and_then(|(head, tail)| Some((head, elements(tail)?)));
     let Some((head, elements)) = fields else {
         return Reading::Quiet;
     };
@@ -131,7 +143,7 @@ fn trouble(text: &[u8]) -> Reading {
     {
         return Reading::Quiet;
     }
-    let elements = split_once(text, b": user=<").and_then(|(_, tail)| elements(tail)).filter(|_| waits);
+    let elements = split_user(text).and_then(|(_, tail)| elements(tail)).filter(|_| waits);
     let source = elements.as_ref().map(|elements| elements.source);
     let mut event = event(Tells::Fault, source, elements.and_then(|elements| elements.session));
     event.outcome = Outcome::ServerFault;
@@ -189,10 +201,11 @@ const REASONS: [(&[u8], Ending); 28] = [
 /// `Disconnected: WHY (REASON): user=<…`, in 2.2 `Aborted login (REASON): user=<…`, in 2.4 `Login aborted: WHY (REASON)
 /// (CODE): user=<…`. WHY and REASON are the server's, so the first `: user=<` is the border.
 fn ended(text: &[u8]) -> Reading {
-    let Some((head, tail)) = split_once(text, b": user=<") else {
+    let Some((head, tail)) = split_user(text) else {
         return Reading::Odd { login_like: contains(text, b"auth failed") };
     };
-    let mut reasons = memmem::find_iter(head, b" (").filter_map(|at| reason(&head[at + 2..]));
+    let opened = memchr_iter(b'(', head).filter(|&at| head[..at].ends_with(b" "));
+    let mut reasons = opened.filter_map(|at| reason(&head[at + 1..]));
     let Some((ending, counts)) = reasons.next() else {
         // After a login, or turned away by a plug-in before the greeting: no reason is given.
         let said = head.starts_with(b"Disconnected") || head.starts_with(b"Login aborted: ");
