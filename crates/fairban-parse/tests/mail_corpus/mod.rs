@@ -41,6 +41,7 @@ impl fmt::Debug for Label {
 pub(crate) type Labels = BTreeMap<String, BTreeMap<usize, Label>>;
 
 /// A file below `samples/`, plain or compressed.
+#[allow(clippy::disallowed_methods, reason = "the test, unlike the crate, reads its samples")]
 pub(crate) fn file(folder: &str, name: &str) -> Vec<u8> {
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../samples")
