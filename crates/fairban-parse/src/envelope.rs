@@ -41,6 +41,7 @@ pub fn split(line: &[u8]) -> Option<(RawStamp<'_>, Record<'_>)> {
         None => match scan(text)? {
             (stamp, Writer::Syslog, rest) => (stamp, after_host(rest)?),
             (stamp, Writer::Bare, rest) => (stamp, after_stamp(rest)),
+            (stamp, Writer::Multilog, rest) => (stamp, after_multilog(rest)),
         },
     };
     let Head { program, pid, body } = head;
@@ -119,10 +120,9 @@ fn after_host(text: &[u8]) -> Option<Head<'_>> {
         return (!head.program.is_empty()).then_some(head);
     }
     let text = &text[end + 1..];
-    if let Some((first, rest)) = word(&text[..text.len().min(PROGRAM_BYTES_MAX)])
+    if let Some((first, _)) = word(&text[..text.len().min(PROGRAM_BYTES_MAX)])
         && is_facility_and_severity(first)
     {
-        let _ = rest;
         return Some(after_tag(&text[first.len() + 1..]));
     }
     Some(after_tag(text))
@@ -134,6 +134,17 @@ fn after_stamp(text: &[u8]) -> Head<'_> {
         return Head { program: b"dovecot", pid: None, body: text };
     }
     after_tag(text)
+}
+
+/// What a service under multilog writes. Its children's standard error lands here too, and with it lines that a client
+/// wrote whole (a name over SMTP AUTH may hold a line feed). So no tag is believed but those of the servers themselves:
+/// no syslog daemon writes here, and a record of another program can only be a forgery.
+fn after_multilog(text: &[u8]) -> Head<'_> {
+    let head = after_tag(text);
+    if head.pid.is_none() && matches!(head.program, b"tcpserver" | b"sslserver" | b"sslhandle") {
+        return head;
+    }
+    Head { program: &[], pid: None, body: text }
 }
 
 /// `program: `, `program[pid]: `, or nothing of the kind: then everything is body.

@@ -127,11 +127,11 @@ impl Parser {
 /// Which service a record belongs to: by its program, and where builds and sites change that, by the start of its body.
 fn claim(record: &Record<'_>) -> Option<Service> {
     match record.program {
-        b"vpopmail" => return Some(Service::Vpopmail),
+        b"vpopmail" | b"vchangepw" => return Some(Service::Vpopmail),
         b"dovecot" => return Some(Service::Dovecot),
         b"sshd" | b"sshd-session" | b"sshd-auth" => return Some(Service::Sshd),
         b"tcpserver" => return Some(Service::Tcpserver),
-        b"sslserver" => return Some(Service::Sslserver),
+        b"sslserver" | b"sslhandle" => return Some(Service::Sslserver),
         b"postfix" => return Some(Service::Postfix),
         _ => {}
     }
@@ -139,11 +139,13 @@ fn claim(record: &Record<'_>) -> Option<Service> {
         let is_instance = matches!(rest[0], b'/' | b'-');
         return (is_instance && rest.ends_with(b"smtpd")).then_some(Service::Postfix);
     }
+    if record.program.is_empty() {
+        // vchkpw's standard error, in the log of the tcpserver that it runs under.
+        return is_invalid_name(record.body).then_some(Service::Tcpserver);
+    }
     match record.body.first()? {
         b'v' if record.body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),
         b'p' if record.body.starts_with(b"pam_") => Some(Service::Pam),
-        // vchkpw's standard error, in the log of the tcpserver that it runs under.
-        b'u' | b'd' if record.program.is_empty() && is_invalid_name(record.body) => Some(Service::Tcpserver),
         _ => None,
     }
 }
@@ -173,13 +175,15 @@ fn lost(record: &Record<'_>) -> Option<(Option<Service>, u32)> {
         }
         b"rsyslogd" => {
             memmem::find(record.body, b"rate-limiting")?;
-            memmem::find(record.body, b"lost")?;
+            memmem::find(record.body, b"lost").or_else(|| memmem::find(record.body, b"begins to drop"))?;
             Some((service_named(record.body), number_before_messages(record.body)))
         }
         b"systemd-journald" | b"systemd-journal" | b"journal" => {
-            let rest =
-                record.body.strip_prefix(b"Suppressed ").or_else(|| record.body.strip_prefix(b"Missed "))?;
-            Some((service_named(rest), leading_number(rest).map_or(0, |(count, _)| count)))
+            // It names the unit whose lines are lost. Those of others are no gap of ours: a client that floods a web
+            // server's log must not make us believe less of all the others.
+            let rest = record.body.strip_prefix(b"Suppressed ")?;
+            let service = service_named(rest)?;
+            Some((Some(service), leading_number(rest).map_or(0, |(count, _)| count)))
         }
         _ => None,
     }
@@ -194,7 +198,10 @@ fn service_named(body: &[u8]) -> Option<Service> {
         Some(Service::Dovecot)
     } else if named(b"postfix") || named(b"smtpd") {
         Some(Service::Postfix)
-    } else if named(b"vchkpw") || named(b"vpopmail") {
+    } else if [&b"vchkpw"[..], b"vpopmail", b"qmail", b"svscan", b"daemontools"]
+        .iter()
+        .any(|name| named(name))
+    {
         Some(Service::Vpopmail)
     } else {
         None

@@ -3,7 +3,11 @@
 //! The labels are the truth at the client. [`VISIBLE`] says what of it the line can show, each row with the sentence
 //! of `samples/qmail/README.md` that says so. Against it every line must be right.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test reads samples, and stops at what is broken")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads samples, and stops at what is broken"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
