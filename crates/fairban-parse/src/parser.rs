@@ -1,10 +1,10 @@
 //! One line in, at most one event out.
 
 use fairban_core::event::{AuthEvent, Service, Witness};
-use memchr::memmem;
 
 use crate::clock::believable_session_start;
 use crate::envelope::{number, split};
+use crate::gap;
 use crate::health::Health;
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
@@ -65,14 +65,17 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         };
-        let Some(service) = claim(&record) else {
-            let gap = lost(&record).and_then(|(service, lost)| Some((raw.parse()?, service, lost)));
-            let Some((stamp, service, lost)) = gap else {
+        let claimed = if raw.is_multilog() { claim_multilog(&record) } else { claim(&record) };
+        let Some(service) = claimed else {
+            // multilog writes no such notice; a client might.
+            let gap = if raw.is_multilog() { None } else { gap::read(&record) };
+            let gap = gap.and_then(|gap| Some((raw.parse()?, gap)));
+            let Some((stamp, gap)) = gap else {
                 health.foreign += 1;
                 return Parsed::Foreign;
             };
             health.gaps += 1;
-            return Parsed::Gap { stamp, service, lost };
+            return Parsed::Gap { stamp, service: gap.service, lost: gap.lost };
         };
         let counters = &mut health.services[service.index()];
         counters.lines += 1;
@@ -139,10 +142,6 @@ fn claim(record: &Record<'_>) -> Option<Service> {
         let is_instance = matches!(rest[0], b'/' | b'-');
         return (is_instance && rest.ends_with(b"smtpd")).then_some(Service::Postfix);
     }
-    if record.program.is_empty() {
-        // vchkpw's standard error, in the log of the tcpserver that it runs under.
-        return is_invalid_name(record.body).then_some(Service::Tcpserver);
-    }
     match record.body.first()? {
         b'v' if record.body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),
         b'p' if record.body.starts_with(b"pam_") => Some(Service::Pam),
@@ -150,8 +149,18 @@ fn claim(record: &Record<'_>) -> Option<Service> {
     }
 }
 
-fn is_invalid_name(body: &[u8]) -> bool {
-    body.starts_with(b"user invalid ") || body.starts_with(b"domain invalid ")
+/// Which service a record of multilog's belongs to. vchkpw logs to syslog: what bears its name here is its standard
+/// error, or was written by a client who got a line feed into that, and may be a perfect line of a login. So may a line
+/// of any other program: no syslog daemon writes here, and a program that multilog serves does not write its own name.
+fn claim_multilog(record: &Record<'_>) -> Option<Service> {
+    match claim(record) {
+        Some(service @ (Service::Tcpserver | Service::Sslserver)) => Some(service),
+        Some(Service::Vpopmail) => Some(Service::Tcpserver),
+        _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => {
+            Some(Service::Tcpserver)
+        }
+        _ => None,
+    }
 }
 
 /// rsyslog's and syslogd's `message repeated 3 times: [ BODY]`, anchored at both ends.
@@ -162,57 +171,6 @@ fn repeated<'a>(record: &Record<'a>) -> Option<(u16, Record<'a>)> {
     let body = body.strip_prefix(b" ").unwrap_or(body);
     let body_at = record.body_at + (record.body.len() - 1 - body.len()) as u32;
     Some((times.clamp(1, TIMES_MAX) as u16, Record { body, body_at, ..*record }))
-}
-
-/// A notice that lines are missing: whose, and how many.
-fn lost(record: &Record<'_>) -> Option<(Option<Service>, u32)> {
-    match record.program {
-        // syslogd without the line it repeats: as good as lost.
-        b"" => {
-            let rest = record.body.strip_prefix(b"last message repeated ")?;
-            let (times, at) = leading_number(rest)?;
-            rest[at..].starts_with(b" time").then_some((None, times))
-        }
-        b"rsyslogd" => {
-            memmem::find(record.body, b"rate-limiting")?;
-            memmem::find(record.body, b"lost").or_else(|| memmem::find(record.body, b"begins to drop"))?;
-            Some((service_named(record.body), number_before_messages(record.body)))
-        }
-        b"systemd-journald" | b"systemd-journal" | b"journal" => {
-            // It names the unit whose lines are lost. Those of others are no gap of ours: a client that floods a web
-            // server's log must not make us believe less of all the others.
-            let rest = record.body.strip_prefix(b"Suppressed ")?;
-            let service = service_named(rest)?;
-            Some((Some(service), leading_number(rest).map_or(0, |(count, _)| count)))
-        }
-        _ => None,
-    }
-}
-
-/// The service whose unit or process a notice names.
-fn service_named(body: &[u8]) -> Option<Service> {
-    let named = |name: &[u8]| memmem::find(body, name).is_some();
-    if named(b"sshd") || named(b"ssh.service") {
-        Some(Service::Sshd)
-    } else if named(b"dovecot") {
-        Some(Service::Dovecot)
-    } else if named(b"postfix") || named(b"smtpd") {
-        Some(Service::Postfix)
-    } else if [&b"vchkpw"[..], b"vpopmail", b"qmail", b"svscan", b"daemontools"]
-        .iter()
-        .any(|name| named(name))
-    {
-        Some(Service::Vpopmail)
-    } else {
-        None
-    }
-}
-
-/// The number in `lost 250 messages` or `250 messages lost`; 0 if there is none.
-fn number_before_messages(body: &[u8]) -> u32 {
-    let Some(end) = memmem::find(body, b" messages") else { return 0 };
-    let digits = body[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    number(&body[end - digits..end]).unwrap_or(0)
 }
 
 fn leading_number(text: &[u8]) -> Option<(u32, usize)> {
@@ -285,11 +243,6 @@ mod tests {
     fn notices_of_lost_lines_are_gaps() {
         for (line, service, lost) in [
             ("Jan 21 10:00:00 mx last message repeated 5 times", None, 5),
-            (
-                "Jan 21 10:00:00 mx rsyslogd: imuxsock[pid: 812, name: sshd]: 250 messages lost due to rate-limiting",
-                Some(Service::Sshd),
-                250,
-            ),
             (
                 "Jan 21 10:00:00 mx rsyslogd: imuxsock lost 77 messages from pid 812 due to rate-limiting",
                 None,

@@ -45,18 +45,12 @@ enum Form {
 pub(crate) enum Writer {
     /// A syslog daemon, or Dovecot itself.
     Syslog,
-    /// Dovecot itself, or a program that has no name for its host: none follows.
+    /// multilog, or Dovecot itself: no host follows.
     Bare,
-    /// multilog, read by tai64nlocal or not: what follows is the text of the one service that it logs, and of its
-    /// children.
-    Multilog,
 }
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
-
-/// tai64nlocal writes nine digits after the second, and nobody else does.
-const TAI64NLOCAL_BYTES: usize = 29;
 
 /// Finds the stamp at the start of `text`: with it what wrote it, and the text after it and its blank.
 ///
@@ -64,7 +58,7 @@ const TAI64NLOCAL_BYTES: usize = 29;
 pub(crate) fn scan(text: &[u8]) -> Option<(RawStamp<'_>, Writer, &[u8])> {
     let (len, form, writer) = match text.first()? {
         b'A'..=b'Z' => (scan_traditional(text)?, Form::Traditional, Writer::Syslog),
-        b'@' => (scan_tai64n(text)?, Form::Tai64n, Writer::Multilog),
+        b'@' => (scan_tai64n(text)?, Form::Tai64n, Writer::Bare),
         b'0'..=b'9' => {
             let (len, writer) = scan_iso(text)?;
             (len, Form::Iso, writer)
@@ -79,6 +73,17 @@ impl<'a> RawStamp<'a> {
     /// The bytes, as in the line.
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Whether multilog wrote the stamp, in its own form or turned into local time by tai64nlocal: then a program's
+    /// standard error follows, never a syslog record.
+    pub(crate) fn is_multilog(&self) -> bool {
+        const TAI64NLOCAL_BYTES: usize = 29; // `2007-01-21 09:51:25.570281500`
+        match self.form {
+            Form::Traditional => false,
+            Form::Iso => self.bytes.len() == TAI64NLOCAL_BYTES && self.bytes[10] == b' ',
+            Form::Tai64n => true,
+        }
     }
 
     /// Reads the stamp; `None` for a day or a second that does not exist.
@@ -142,7 +147,6 @@ fn scan_iso(text: &[u8]) -> Option<(usize, Writer)> {
     let len = 19 + fraction_len(&text[19..])?;
     match separator {
         b'T' => Some((len + offset(&text[len..])?.1, Writer::Syslog)),
-        b' ' if len == TAI64NLOCAL_BYTES => Some((len, Writer::Multilog)),
         b' ' => Some((len, Writer::Bare)),
         _ => None,
     }

@@ -159,6 +159,29 @@ fn every_line_tells_what_it_can_show() {
     assert!(all.labelled > 10_000, "only {} labelled lines were found", all.labelled);
 }
 
+#[test]
+fn the_founding_logs_are_understood_whole() {
+    let robot = Some("24.220.50.36".parse().unwrap());
+    let of_robot = |path: &str, tells: fn(Tells, Option<u16>) -> bool| {
+        let (parser, mut health, mut count) = (Parser::new([7; 16]), Health::default(), 0);
+        for line in bytes(path).strip_suffix(b"\n").unwrap().split(|&b| b == b'\n') {
+            let Parsed::Event(_, event) = parser.line(line, &mut health) else {
+                panic!("{path}: {}", String::from_utf8_lossy(line));
+            };
+            count += usize::from(event.source == robot && tells(event.tells, event.port));
+        }
+        count
+    };
+    let is_pid = |tells, port: Option<u16>| tells == Tells::Connect && port.is_none();
+    let is_ok = |tells, port: Option<u16>| tells == Tells::Connect && port.is_some();
+    let is_attempt = |tells, _| tells == Tells::Attempt;
+    assert_eq!(of_robot("../founding/seed/tcpserver.log", is_pid), 1);
+    assert_eq!(of_robot("../founding/seed/maillog", is_attempt), 0);
+    assert_eq!(of_robot("../founding/reconstruction.tcpserver.log", is_pid), 8_200);
+    assert_eq!(of_robot("../founding/reconstruction.tcpserver.log", is_ok), 8_200);
+    assert!(of_robot("../founding/reconstruction.maillog", is_attempt) > 7_900);
+}
+
 impl Scenario {
     fn read(name: &str) -> Scenario {
         let mut labels: BTreeMap<String, BTreeMap<usize, Label>> = BTreeMap::new();
@@ -308,11 +331,12 @@ impl Scenario {
         seen.mechanism = match (label.format.as_str(), label.mechanism.as_str()) {
             // 545: "`LOGIN` is logged as `PLAIN`".
             ("login-success", "PLAIN" | "LOGIN") => Some(Mechanism::Plain),
-            ("login-success", _) => Some(Mechanism::Digest),
             // 24: "At levels p and v a digest can be guessed from 32 lower-case hex digits as `P`; a client can type
             // those as a password (`odd-input`)": there the label does not say what the line shows.
             ("password-fail-with-secret", _) if self.name.starts_with("odd-input") => None,
-            ("password-fail-with-secret", "APOP" | "CRAM-MD5") => Some(Mechanism::Digest),
+            ("login-success", _) | ("password-fail-with-secret", "APOP" | "CRAM-MD5") => {
+                Some(Mechanism::Digest)
+            }
             ("password-fail-with-secret" | "system-password-fail-with-secret", _) => Some(Mechanism::Plain),
             _ => Some(Mechanism::Unknown),
         };
@@ -483,7 +507,7 @@ fn bytes(path: &str) -> Vec<u8> {
         return fs::read(samples().join(path)).unwrap();
     }
     let mut text = Vec::new();
-    flate2::read::GzDecoder::new(fs::File::open(packed).unwrap()).read_to_end(&mut text).unwrap();
+    flate2::read::GzDecoder::new(fs::read(packed).unwrap().as_slice()).read_to_end(&mut text).unwrap();
     text
 }
 

@@ -25,7 +25,8 @@ fn every_envelope_gives_the_same_record() {
         "<38>1 2026-11-23T18:29:44.123456+00:00 mx sshd 812 - - BODY x",
         "<38>1 2026-11-23T18:29:44.123456+00:00 mx sshd 812 - -  BODY x",
         "<38>1 2026-11-23T18:29:44Z mx sshd 812 ID [a b=\"]\\\"\"][c] \u{feff}BODY x",
-        "2007-01-21 09:51:25 sshd[812]: BODY x",
+        "@400000006b0489c523db15b4 sshd[812]: BODY x",
+        "2007-01-21 09:51:25.570281500 sshd[812]: BODY x",
         "Nov 23 18:29:44 mx sshd[812]: BODY x\r",
     ] {
         check(line, "sshd", Some(812), "BODY x");
@@ -38,23 +39,6 @@ fn programs_without_a_pid_and_of_postfix() {
     check("Nov 23 18:29:44 mx1 postfix/submission/smtpd[7]: x", "postfix/submission/smtpd", Some(7), "x");
     check("@400000006b0489c523db15b4 tcpserver: status: 1/20", "tcpserver", None, "status: 1/20");
     check("Nov 23 18:29:44 mx last message repeated 2 times", "", None, "last message repeated 2 times");
-}
-
-#[test]
-fn under_multilog_only_the_servers_have_a_name() {
-    for stamp in ["@400000006b0489c523db15b4", "2007-01-21 09:51:25.570281500"] {
-        check(&format!("{stamp} tcpserver: status: 1/20"), "tcpserver", None, "status: 1/20");
-        check(&format!("{stamp} sslserver: status: 1/20"), "sslserver", None, "status: 1/20");
-        for text in [
-            "sshd[812]: Failed password for root from 8.8.8.8 port 22 ssh2",
-            "vpopmail[1]: vchkpw-pop3: password fail bob@d.example:8.8.8.8",
-            "auth: Info: passwd-file(root,8.8.8.8,<S>): Password mismatch",
-            "tcpserver[1]: status: 1/20",
-            "user invalid x",
-        ] {
-            check(&format!("{stamp} {text}"), "", None, text);
-        }
-    }
 }
 
 #[test]
