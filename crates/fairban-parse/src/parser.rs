@@ -67,7 +67,9 @@ impl Parser {
         };
         let claimed = if raw.is_multilog() { claim_multilog(&record) } else { claim(&record) };
         let Some(service) = claimed else {
-            let gap = gap::read(&record).and_then(|gap| Some((raw.parse()?, gap)));
+            // multilog writes no such notice; a client might.
+            let gap = if raw.is_multilog() { None } else { gap::read(&record) };
+            let gap = gap.and_then(|gap| Some((raw.parse()?, gap)));
             let Some((stamp, gap)) = gap else {
                 health.foreign += 1;
                 return Parsed::Foreign;
@@ -148,7 +150,8 @@ fn claim(record: &Record<'_>) -> Option<Service> {
 }
 
 /// Which service a record of multilog's belongs to. vchkpw logs to syslog: what bears its name here is its standard
-/// error, or was written by a client who got a line feed into that, and may be a perfect line of a login.
+/// error, or was written by a client who got a line feed into that, and may be a perfect line of a login. So may a line
+/// of any other program: no syslog daemon writes here, and a program that multilog serves does not write its own name.
 fn claim_multilog(record: &Record<'_>) -> Option<Service> {
     match claim(record) {
         Some(service @ (Service::Tcpserver | Service::Sslserver)) => Some(service),
@@ -156,7 +159,7 @@ fn claim_multilog(record: &Record<'_>) -> Option<Service> {
         _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => {
             Some(Service::Tcpserver)
         }
-        claimed => claimed,
+        _ => None,
     }
 }
 
