@@ -1,10 +1,10 @@
 //! One line in, at most one event out.
 
 use fairban_core::event::{AuthEvent, Service, Witness};
-use memchr::memmem;
 
 use crate::clock::believable_session_start;
 use crate::envelope::{number, split};
+use crate::gap;
 use crate::health::Health;
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
@@ -65,14 +65,15 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         };
-        let Some(service) = claim(&record) else {
-            let gap = lost(&record).and_then(|(service, lost)| Some((raw.parse()?, service, lost)));
-            let Some((stamp, service, lost)) = gap else {
+        let claimed = if raw.is_multilog() { claim_multilog(&record) } else { claim(&record) };
+        let Some(service) = claimed else {
+            let gap = gap::read(&record).and_then(|gap| Some((raw.parse()?, gap)));
+            let Some((stamp, gap)) = gap else {
                 health.foreign += 1;
                 return Parsed::Foreign;
             };
             health.gaps += 1;
-            return Parsed::Gap { stamp, service, lost };
+            return Parsed::Gap { stamp, service: gap.service, lost: gap.lost };
         };
         let counters = &mut health.services[service.index()];
         counters.lines += 1;
@@ -127,11 +128,11 @@ impl Parser {
 /// Which service a record belongs to: by its program, and where builds and sites change that, by the start of its body.
 fn claim(record: &Record<'_>) -> Option<Service> {
     match record.program {
-        b"vpopmail" => return Some(Service::Vpopmail),
+        b"vpopmail" | b"vchangepw" => return Some(Service::Vpopmail),
         b"dovecot" => return Some(Service::Dovecot),
         b"sshd" | b"sshd-session" | b"sshd-auth" => return Some(Service::Sshd),
         b"tcpserver" => return Some(Service::Tcpserver),
-        b"sslserver" => return Some(Service::Sslserver),
+        b"sslserver" | b"sslhandle" => return Some(Service::Sslserver),
         b"postfix" => return Some(Service::Postfix),
         _ => {}
     }
@@ -142,14 +143,21 @@ fn claim(record: &Record<'_>) -> Option<Service> {
     match record.body.first()? {
         b'v' if record.body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),
         b'p' if record.body.starts_with(b"pam_") => Some(Service::Pam),
-        // vchkpw's standard error, in the log of the tcpserver that it runs under.
-        b'u' | b'd' if record.program.is_empty() && is_invalid_name(record.body) => Some(Service::Tcpserver),
         _ => None,
     }
 }
 
-fn is_invalid_name(body: &[u8]) -> bool {
-    body.starts_with(b"user invalid ") || body.starts_with(b"domain invalid ")
+/// Which service a record of multilog's belongs to. vchkpw logs to syslog: what bears its name here is its standard
+/// error, or was written by a client who got a line feed into that, and may be a perfect line of a login.
+fn claim_multilog(record: &Record<'_>) -> Option<Service> {
+    match claim(record) {
+        Some(service @ (Service::Tcpserver | Service::Sslserver)) => Some(service),
+        Some(Service::Vpopmail) => Some(Service::Tcpserver),
+        _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => {
+            Some(Service::Tcpserver)
+        }
+        claimed => claimed,
+    }
 }
 
 /// rsyslog's and syslogd's `message repeated 3 times: [ BODY]`, anchored at both ends.
@@ -160,52 +168,6 @@ fn repeated<'a>(record: &Record<'a>) -> Option<(u16, Record<'a>)> {
     let body = body.strip_prefix(b" ").unwrap_or(body);
     let body_at = record.body_at + (record.body.len() - 1 - body.len()) as u32;
     Some((times.clamp(1, TIMES_MAX) as u16, Record { body, body_at, ..*record }))
-}
-
-/// A notice that lines are missing: whose, and how many.
-fn lost(record: &Record<'_>) -> Option<(Option<Service>, u32)> {
-    match record.program {
-        // syslogd without the line it repeats: as good as lost.
-        b"" => {
-            let rest = record.body.strip_prefix(b"last message repeated ")?;
-            let (times, at) = leading_number(rest)?;
-            rest[at..].starts_with(b" time").then_some((None, times))
-        }
-        b"rsyslogd" => {
-            memmem::find(record.body, b"rate-limiting")?;
-            memmem::find(record.body, b"lost")?;
-            Some((service_named(record.body), number_before_messages(record.body)))
-        }
-        b"systemd-journald" | b"systemd-journal" | b"journal" => {
-            let rest =
-                record.body.strip_prefix(b"Suppressed ").or_else(|| record.body.strip_prefix(b"Missed "))?;
-            Some((service_named(rest), leading_number(rest).map_or(0, |(count, _)| count)))
-        }
-        _ => None,
-    }
-}
-
-/// The service whose unit or process a notice names.
-fn service_named(body: &[u8]) -> Option<Service> {
-    let named = |name: &[u8]| memmem::find(body, name).is_some();
-    if named(b"sshd") || named(b"ssh.service") {
-        Some(Service::Sshd)
-    } else if named(b"dovecot") {
-        Some(Service::Dovecot)
-    } else if named(b"postfix") || named(b"smtpd") {
-        Some(Service::Postfix)
-    } else if named(b"vchkpw") || named(b"vpopmail") {
-        Some(Service::Vpopmail)
-    } else {
-        None
-    }
-}
-
-/// The number in `lost 250 messages` or `250 messages lost`; 0 if there is none.
-fn number_before_messages(body: &[u8]) -> u32 {
-    let Some(end) = memmem::find(body, b" messages") else { return 0 };
-    let digits = body[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    number(&body[end - digits..end]).unwrap_or(0)
 }
 
 fn leading_number(text: &[u8]) -> Option<(u32, usize)> {
@@ -278,11 +240,6 @@ mod tests {
     fn notices_of_lost_lines_are_gaps() {
         for (line, service, lost) in [
             ("Jan 21 10:00:00 mx last message repeated 5 times", None, 5),
-            (
-                "Jan 21 10:00:00 mx rsyslogd: imuxsock[pid: 812, name: sshd]: 250 messages lost due to rate-limiting",
-                Some(Service::Sshd),
-                250,
-            ),
             (
                 "Jan 21 10:00:00 mx rsyslogd: imuxsock lost 77 messages from pid 812 due to rate-limiting",
                 None,

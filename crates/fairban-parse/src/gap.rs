@@ -1,0 +1,141 @@
+//! Lines in which a log says that it lost others.
+//!
+//! ```text
+//! last message repeated 3 times                                             old syslog daemons: which message is not told
+//! rsyslogd: imuxsock lost 432 messages from pid 9832 due to rate-limiting
+//! rsyslogd: imjournal: 102776 messages lost due to rate-limiting (…)
+//! rsyslogd: imuxsock[pid 29156]: begin to drop messages due to rate-limiting
+//! systemd-journald[301]: Suppressed 20 messages from sshd.service           journald names the unit
+//! ```
+//!
+//! Among the lost lines may be successes, so whoever judges is blind for a while.
+
+use memchr::memmem;
+
+use fairban_core::event::Service;
+
+use crate::envelope::number;
+use crate::record::Record;
+
+/// Lines that the log lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// Whose lines, where that is told; else any service's.
+    pub(crate) service: Option<Service>,
+    /// How many; 0 where that is not told.
+    pub(crate) lost: u32,
+}
+
+/// Reads a record that no grammar claims; `None` if it tells of no gap, or of one in lines that no grammar reads.
+pub(crate) fn read(record: &Record<'_>) -> Option<Gap> {
+    let any = |lost| Some(Gap { service: None, lost });
+    match record.program {
+        b"" | b"syslogd" | b"syslog" => any(old_repetition(record.body)?),
+        b"journal" | b"systemd-journald" | b"systemd-journal" => journald(record.body),
+        program if program.starts_with(b"rsyslogd") => any(rsyslog(record.body)?),
+        _ => None,
+    }
+}
+
+/// `last message repeated 3 times`, with or without dashes around it.
+fn old_repetition(body: &[u8]) -> Option<u32> {
+    let body = body.strip_prefix(b"--- ").and_then(|body| body.strip_suffix(b" ---")).unwrap_or(body);
+    let rest = body.strip_prefix(b"last message ")?;
+    let rest = rest.strip_prefix(b"repeated ").or_else(|| rest.strip_prefix(b"buffered "))?;
+    number(rest.strip_suffix(b" times").or_else(|| rest.strip_suffix(b" time"))?)
+}
+
+fn rsyslog(body: &[u8]) -> Option<u32> {
+    let end = memmem::find(body, b" due to rate-limiting")?;
+    let clause = &body[..end];
+    let from_pid = memmem::rfind(clause, b" messages from pid ").map_or(clause, |at| &clause[..at + 9]);
+    if let Some(before) =
+        from_pid.strip_suffix(b" messages lost").or_else(|| from_pid.strip_suffix(b" messages"))
+    {
+        let count = before.rsplit(|&byte| byte == b' ').next()?;
+        // `begins to drop messages`: how many will be told when it is over.
+        return number(count).or_else(|| (count == b"drop").then_some(0));
+    }
+    None
+}
+
+fn journald(body: &[u8]) -> Option<Gap> {
+    let rest = body.strip_prefix(b"Suppressed ")?;
+    let at = memmem::find(rest, b" messages from ")?;
+    let lost = number(&rest[..at])?;
+    let unit = &rest[at + b" messages from ".len()..];
+    let unit = unit.rsplit(|&byte| byte == b'/').next()?;
+    let name_bytes = unit.iter().position(|byte| matches!(byte, b'.' | b'@' | b'-')).unwrap_or(unit.len());
+    let service = match &unit[..name_bytes] {
+        b"ssh" | b"sshd" => Some(Service::Sshd),
+        b"dovecot" => Some(Service::Dovecot),
+        b"postfix" => Some(Service::Postfix),
+        b"vpopmail" => Some(Service::Vpopmail),
+        // What runs there may be any of the services that a supervisor starts.
+        b"qmail" | b"tcpserver" | b"sslserver" | b"svscan" | b"daemontools" | b"runit" | b"s6" => None,
+        _ => return None,
+    };
+    Some(Gap { service, lost })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gap(program: &str, body: &str) -> Option<(Option<Service>, u32)> {
+        let record = Record { program: program.as_bytes(), pid: None, body: body.as_bytes(), body_at: 0 };
+        read(&record).map(|gap| (gap.service, gap.lost))
+    }
+
+    #[test]
+    fn each_wording_is_known() {
+        assert_eq!(gap("", "last message repeated 3 times"), Some((None, 3)));
+        assert_eq!(gap("", "last message repeated 1 time"), Some((None, 1)));
+        assert_eq!(gap("", "--- last message repeated 2 times ---"), Some((None, 2)));
+        assert_eq!(gap("", "last message buffered 2 times"), Some((None, 2)));
+        assert_eq!(
+            gap("rsyslogd-2177", "imuxsock lost 432 messages from pid 9832 due to rate-limiting"),
+            Some((None, 432))
+        );
+        assert_eq!(
+            gap(
+                "rsyslogd",
+                "imjournal: 102776 messages lost due to rate-limiting (20000 allowed within 600 seconds)"
+            ),
+            Some((None, 102_776))
+        );
+        assert_eq!(
+            gap("rsyslogd", "imuxsock begins to drop messages from pid 9832 due to rate-limiting"),
+            Some((None, 0))
+        );
+        assert_eq!(
+            gap("rsyslogd", "imuxsock[pid 29156]: begin to drop messages due to rate-limiting"),
+            Some((None, 0))
+        );
+        assert_eq!(
+            gap("systemd-journald", "Suppressed 20 messages from sshd.service"),
+            Some((Some(Service::Sshd), 20))
+        );
+        assert_eq!(
+            gap("journal", "Suppressed 20 messages from /system.slice/postfix@-.service"),
+            Some((Some(Service::Postfix), 20))
+        );
+        assert_eq!(gap("journal", "Suppressed 7 messages from qmail-pop3d.service"), Some((None, 7)));
+    }
+
+    #[test]
+    fn other_lines_are_no_gap() {
+        for (program, body) in [
+            ("", "last message repeated times"),
+            ("", "last message repeated 3 times in a row"),
+            ("", "-- MARK --"),
+            ("named", "last message repeated 3 times"),
+            ("rsyslogd", "start"),
+            ("rsyslogd", "action suspended due to rate-limiting"),
+            ("journal", "Suppressed 20 messages from nginx.service"),
+            ("journal", "Suppressed many messages from sshd.service"),
+        ] {
+            assert_eq!(gap(program, body), None, "{program}: {body}");
+        }
+    }
+}
