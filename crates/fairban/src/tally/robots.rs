@@ -1,11 +1,11 @@
 //! The sources that were banned, and what became of them.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use fairban_core::effect::{Ban, RobotKind, UnbanReason};
 use fairban_core::nats::Nats;
 use fairban_core::time::Time;
+use hashbrown::HashMap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,7 @@ impl Robot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Robots {
     rows: Vec<Robot>,
-    index: BTreeMap<IpNet, u32>,
+    index: HashMap<IpNet, u32>,
     /// Lengths of IPv4 and IPv6 prefixes that have been banned, longest first.
     lengths: [Vec<u8>; 2],
     /// Banned, and not among the rows.
