@@ -1,12 +1,13 @@
 //! Who was seen: strangers in a few bytes each, and those at which somebody logged in with a little more.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use fairban_core::account::Account;
 use fairban_core::escape::escaped;
 use fairban_core::time::{Span, Time};
 use serde::{Deserialize, Serialize};
 
+use super::map::Map;
 use super::unit::Unit;
 
 /// Strangers remembered, at 24 bytes each. Who fills the table makes "first seen" of later robots late in a report, nothing
@@ -76,8 +77,10 @@ pub(crate) struct Login {
 /// Everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct People {
-    strangers: BTreeMap<Unit, Stranger>,
-    known: BTreeMap<Unit, Person>,
+    strangers: Map<Unit, Stranger>,
+    known: Map<Unit, Person>,
+    /// Those that are known, by address.
+    order: BTreeSet<Unit>,
     /// Sources seen, as far as they were remembered.
     pub(crate) sources: u64,
     swept_secs: u32,
@@ -116,6 +119,7 @@ impl People {
                 return;
             }
             self.sources += u64::from(stranger.is_none());
+            self.order.insert(unit);
             self.known.insert(unit, Person::new(time, stranger, account));
         }
         let Some(person) = self.known.get_mut(&unit) else { return };
@@ -136,14 +140,16 @@ impl People {
         person.or_else(|| self.strangers.get(&unit).map(|s| Time::from_secs(i64::from(s.first_secs))))
     }
 
-    /// The sources with logins within a prefix.
-    pub(crate) fn within_mut(&mut self, prefix: &ipnet::IpNet) -> impl Iterator<Item = &mut Person> {
-        self.known.range_mut(Unit::within(prefix)).map(|(_, person)| person)
+    /// Does something to each source with logins within a prefix.
+    pub(crate) fn within(&mut self, prefix: &ipnet::IpNet, mut visit: impl FnMut(&mut Person)) {
+        for unit in self.order.range(Unit::within(prefix)) {
+            self.known.get_mut(unit).map(&mut visit);
+        }
     }
 
     /// All sources with logins, by address.
     pub(crate) fn known(&self) -> impl Iterator<Item = (Unit, &Person)> {
-        self.known.iter().map(|(unit, person)| (*unit, person))
+        self.order.iter().filter_map(|unit| Some((*unit, self.known.get(unit)?)))
     }
 
     /// Honest sources that the counting rule would have banned.

@@ -1,6 +1,5 @@
 //! The sources that were banned, and what became of them.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use fairban_core::effect::{Ban, RobotKind, UnbanReason};
@@ -8,6 +7,8 @@ use fairban_core::nats::Nats;
 use fairban_core::time::Time;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+use super::map::Map;
 
 /// Rows of the report. Who fills it hides later rows from a table; all are counted.
 const ROBOTS_MAX: usize = 1 << 17;
@@ -57,7 +58,7 @@ impl Robot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Robots {
     rows: Vec<Robot>,
-    index: BTreeMap<IpNet, u32>,
+    index: Map<IpNet, u32>,
     /// Lengths of IPv4 and IPv6 prefixes that have been banned, longest first.
     lengths: [Vec<u8>; 2],
     /// Banned, and not among the rows.

@@ -1,6 +1,6 @@
 //! Attempts and bans over time, in a fixed number of buckets whose width grows with the span of the log.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use fairban_core::time::{Span, Time};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,10 @@ const WIDTHS: [i64; 20] = [
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Timeline {
     width_secs: i64,
-    buckets: BTreeMap<i64, Bucket>,
+    /// The number of the first bucket: its begin over the width.
+    first: i64,
+    /// At most [`BUCKETS_MAX`], none missing between.
+    buckets: VecDeque<Bucket>,
 }
 
 /// What happened in one stretch of time.
@@ -32,17 +35,29 @@ pub(crate) struct Bucket {
 
 impl Default for Timeline {
     fn default() -> Timeline {
-        Timeline { width_secs: 1, buckets: BTreeMap::new() }
+        Timeline { width_secs: 1, first: 0, buckets: VecDeque::new() }
     }
 }
 
 impl Timeline {
     /// The bucket of a time.
     pub(crate) fn at(&mut self, time: Time) -> &mut Bucket {
-        while self.span_with(time) > BUCKETS_MAX {
+        while self.len_with(time) > BUCKETS_MAX {
             self.fold();
         }
-        self.buckets.entry(time.secs().div_euclid(self.width_secs)).or_default()
+        let number = time.secs().div_euclid(self.width_secs);
+        if self.buckets.is_empty() {
+            self.first = number;
+        }
+        while number < self.first {
+            self.first -= 1;
+            self.buckets.push_front(Bucket::default());
+        }
+        let at = (number - self.first) as usize;
+        if at >= self.buckets.len() {
+            self.buckets.resize(at + 1, Bucket::default());
+        }
+        &mut self.buckets[at]
     }
 
     /// The width of a bucket, and the buckets from the first to the last with the time at which each begins.
@@ -52,35 +67,32 @@ impl Timeline {
         match WIDTHS.into_iter().filter(|width| width % line.width_secs == 0).find(fits) {
             Some(width) => line.fold_to(width),
             None => {
-                while line.len() > at_most as i64 {
+                while line.buckets.len() > at_most {
                     line.fold();
                 }
             }
         }
-        let Some((&first, _)) = line.buckets.first_key_value() else { return (Span::ZERO, Vec::new()) };
-        let row =
-            |n| (Time::from_secs(n * line.width_secs), line.buckets.get(&n).copied().unwrap_or_default());
-        (Span::secs(line.width_secs), (first..first + line.len()).map(row).collect())
-    }
-
-    fn len(&self) -> i64 {
-        self.len_at(self.width_secs)
+        let begin = |at: usize| Time::from_secs((line.first + at as i64) * line.width_secs);
+        let rows = line.buckets.iter().enumerate().map(|(at, bucket)| (begin(at), *bucket));
+        (Span::secs(line.width_secs), rows.collect())
     }
 
     /// How many buckets there would be at another width, a multiple of this one.
     fn len_at(&self, width_secs: i64) -> i64 {
         let at = |n: i64| (n * self.width_secs).div_euclid(width_secs);
-        match (self.buckets.first_key_value(), self.buckets.last_key_value()) {
-            (Some((&first, _)), Some((&last, _))) => at(last) - at(first) + 1,
-            _ => 0,
+        match self.buckets.len() as i64 {
+            0 => 0,
+            len => at(self.first + len - 1) - at(self.first) + 1,
         }
     }
 
-    fn span_with(&self, time: Time) -> i64 {
-        let at = time.secs().div_euclid(self.width_secs);
-        let first = self.buckets.first_key_value().map_or(at, |(&first, _)| first.min(at));
-        let last = self.buckets.last_key_value().map_or(at, |(&last, _)| last.max(at));
-        last - first + 1
+    /// How many buckets there would be with one for `time`.
+    fn len_with(&self, time: Time) -> i64 {
+        let number = time.secs().div_euclid(self.width_secs);
+        match self.buckets.len() as i64 {
+            0 => 1,
+            len => number.max(self.first + len - 1) - number.min(self.first) + 1,
+        }
     }
 
     fn fold(&mut self) {
@@ -90,9 +102,16 @@ impl Timeline {
     }
 
     fn fold_to(&mut self, width_secs: i64) {
-        let old = std::mem::replace(&mut self.width_secs, width_secs);
-        for (at, bucket) in std::mem::take(&mut self.buckets) {
-            let into = self.buckets.entry((at * old).div_euclid(width_secs)).or_default();
+        let begins = (self.first..).map(|number| number * self.width_secs);
+        let old: Vec<(i64, Bucket)> = begins.zip(std::mem::take(&mut self.buckets)).collect();
+        self.width_secs = width_secs;
+        self.first = old.first().map_or(0, |(begin, _)| begin.div_euclid(width_secs));
+        for (begin, bucket) in old {
+            let at = (begin.div_euclid(width_secs) - self.first) as usize;
+            if at >= self.buckets.len() {
+                self.buckets.push_back(Bucket::default());
+            }
+            let into = &mut self.buckets[at];
             into.successes += bucket.successes;
             into.failures += bucket.failures;
             into.kept_out += bucket.kept_out;
