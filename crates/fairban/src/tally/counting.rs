@@ -7,6 +7,7 @@ use fairban_core::time::Time;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use super::map::Map;
 use crate::cli::Rule;
 
 /// Addresses counted at once. Who fills it hides from a comparison, nothing else.

@@ -1,6 +1,7 @@
 //! What the report and the summary say, counted while the engine decides: in bounded memory, and able to be put aside.
 
 mod counting;
+mod map;
 mod people;
 mod robots;
 mod timeline;
@@ -241,14 +242,14 @@ impl Tally {
         self.totals.bans += 1;
         self.timeline.at(ban.time).bans += 1;
         let mut logins = Logins::default();
-        for person in self.people.within_mut(&ban.prefix) {
+        self.people.within(&ban.prefix, |person| {
             person.banned = true;
             let honest = u64::from(person.successes.saturating_sub(person.hits));
             logins.before += honest;
             if honest > 0 && logins.account.is_none() {
                 logins.account = Some(person.account.clone());
             }
-        }
+        });
         let first_seen = self.people.first_seen(Unit::of(ban.prefix.addr())).unwrap_or(ban.time);
         if self.robots.banned(ban, first_seen, logins) {
             self.totals.banned_sources += 1;

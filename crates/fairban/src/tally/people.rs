@@ -9,6 +9,7 @@ use fairban_core::time::{Span, Time};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use super::map::Map;
 use super::unit::Unit;
 
 /// Strangers remembered, at 24 bytes each. Who fills the table makes "first seen" of later robots late in a report, nothing
@@ -139,14 +140,16 @@ impl People {
         person.or_else(|| self.strangers.get(&unit).map(|s| Time::from_secs(i64::from(s.first_secs))))
     }
 
-    /// The sources with logins within a prefix.
-    pub(crate) fn within_mut(&mut self, prefix: &ipnet::IpNet) -> impl Iterator<Item = &mut Person> {
-        self.known.range_mut(Unit::within(prefix)).map(|(_, person)| person)
+    /// Does something to each source with logins within a prefix.
+    pub(crate) fn within(&mut self, prefix: &ipnet::IpNet, mut visit: impl FnMut(&mut Person)) {
+        for unit in self.order.range(Unit::within(prefix)) {
+            self.known.get_mut(unit).map(&mut visit);
+        }
     }
 
     /// All sources with logins, by address.
     pub(crate) fn known(&self) -> impl Iterator<Item = (Unit, &Person)> {
-        self.known.iter().map(|(unit, person)| (*unit, person))
+        self.order.iter().filter_map(|unit| Some((*unit, self.known.get(unit)?)))
     }
 
     /// Honest sources that the counting rule would have banned.

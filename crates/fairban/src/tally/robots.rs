@@ -9,6 +9,8 @@ use hashbrown::HashMap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::map::Map;
+
 /// Rows of the report. Who fills it hides later rows from a table; all are counted.
 const ROBOTS_MAX: usize = 1 << 17;
 

@@ -69,7 +69,7 @@ impl Timeline {
         match WIDTHS.into_iter().filter(|width| width % line.width_secs == 0).find(fits) {
             Some(width) => line.fold_to(width),
             None => {
-                while line.len() > at_most as i64 {
+                while line.buckets.len() > at_most {
                     line.fold();
                 }
             }
