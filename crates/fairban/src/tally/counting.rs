@@ -4,7 +4,6 @@
 use std::net::IpAddr;
 
 use fairban_core::time::Time;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::map::Map;
@@ -17,7 +16,7 @@ const ADDRESSES_MAX: usize = 1 << 17;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counting {
     pub(crate) rule: Rule,
-    addresses: HashMap<IpAddr, Counted>,
+    addresses: Map<IpAddr, Counted>,
     swept: Time,
 }
 
@@ -41,7 +40,7 @@ pub(crate) enum Counts {
 
 impl Counting {
     pub(crate) fn new(rule: Rule) -> Counting {
-        Counting { rule, addresses: HashMap::new(), swept: Time::MIN }
+        Counting { rule, addresses: Map::default(), swept: Time::MIN }
     }
 
     pub(crate) fn attempt(&mut self, source: IpAddr, time: Time, failed: bool) -> Counts {

@@ -1,12 +1,10 @@
 //! Who was seen: strangers in a few bytes each, and those at which somebody logged in with a little more.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::BTreeSet;
 
 use fairban_core::account::Account;
 use fairban_core::escape::escaped;
 use fairban_core::time::{Span, Time};
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::map::Map;
@@ -79,8 +77,10 @@ pub(crate) struct Login {
 /// Everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct People {
-    strangers: HashMap<Unit, Stranger>,
-    known: BTreeMap<Unit, Person>,
+    strangers: Map<Unit, Stranger>,
+    known: Map<Unit, Person>,
+    /// Those that are known, by address.
+    order: BTreeSet<Unit>,
     /// Sources seen, as far as they were remembered.
     pub(crate) sources: u64,
     swept_secs: u32,
@@ -113,16 +113,16 @@ impl People {
 
     /// A login.
     pub(crate) fn logged_in(&mut self, unit: Unit, time: Time, account: &Account, login: Login) {
-        let full = self.known.len() >= PEOPLE_MAX;
-        let person = match self.known.entry(unit) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if full => return,
-            Entry::Vacant(newcomer) => {
-                let stranger = self.strangers.remove(&unit);
-                self.sources += u64::from(stranger.is_none());
-                newcomer.insert(Person::new(time, stranger, account))
+        let stranger = self.strangers.remove(&unit);
+        if !self.known.contains_key(&unit) {
+            if self.known.len() >= PEOPLE_MAX {
+                return;
             }
-        };
+            self.sources += u64::from(stranger.is_none());
+            self.order.insert(unit);
+            self.known.insert(unit, Person::new(time, stranger, account));
+        }
+        let Some(person) = self.known.get_mut(&unit) else { return };
         person.last = person.last.max(time);
         person.successes += 1;
         person.hits += u32::from(login.hit);

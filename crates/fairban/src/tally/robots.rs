@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use fairban_core::effect::{Ban, RobotKind, UnbanReason};
 use fairban_core::nats::Nats;
 use fairban_core::time::Time;
-use hashbrown::HashMap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +58,7 @@ impl Robot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Robots {
     rows: Vec<Robot>,
-    index: HashMap<IpNet, u32>,
+    index: Map<IpNet, u32>,
     /// Lengths of IPv4 and IPv6 prefixes that have been banned, longest first.
     lengths: [Vec<u8>; 2],
     /// Banned, and not among the rows.
