@@ -119,13 +119,11 @@ fn after_host(text: &[u8]) -> Option<Head<'_>> {
         return (!head.program.is_empty()).then_some(head);
     }
     let text = &text[end + 1..];
-    if let Some((first, rest)) = word(&text[..text.len().min(PROGRAM_BYTES_MAX)])
-        && is_facility_and_severity(first)
-    {
-        let _ = rest;
-        return Some(after_tag(&text[first.len() + 1..]));
-    }
-    Some(after_tag(text))
+    let beginning = &text[..text.len().min(PROGRAM_BYTES_MAX)];
+    Some(match word(beginning) {
+        Some((first, _)) if is_facility_and_severity(first) => after_tag(&text[first.len() + 1..]),
+        _ => after_tag(text),
+    })
 }
 
 /// `TAG: BODY`, or a line of Dovecot's own file.

@@ -32,7 +32,8 @@ pub(crate) fn read(record: &Record<'_>) -> Option<Gap> {
     match record.program {
         b"" | b"syslogd" | b"syslog" => any(old_repetition(record.body)?),
         b"journal" | b"systemd-journald" | b"systemd-journal" => journald(record.body),
-        program if program.starts_with(b"rsyslogd") => any(rsyslog(record.body)?),
+        // Old ones name the number of their message too: `rsyslogd-2177`.
+        program if program.starts_with(b"rsyslogd") => rsyslog(record.body),
         _ => None,
     }
 }
@@ -45,37 +46,44 @@ fn old_repetition(body: &[u8]) -> Option<u32> {
     number(rest.strip_suffix(b" times").or_else(|| rest.strip_suffix(b" time"))?)
 }
 
-fn rsyslog(body: &[u8]) -> Option<u32> {
-    let end = memmem::find(body, b" due to rate-limiting")?;
-    let clause = &body[..end];
-    let from_pid = memmem::rfind(clause, b" messages from pid ").map_or(clause, |at| &clause[..at + 9]);
-    if let Some(before) =
-        from_pid.strip_suffix(b" messages lost").or_else(|| from_pid.strip_suffix(b" messages"))
-    {
-        let count = before.rsplit(|&byte| byte == b' ').next()?;
-        // `begins to drop messages`: how many will be told when it is over.
-        return number(count).or_else(|| (count == b"drop").then_some(0));
-    }
-    None
+fn rsyslog(body: &[u8]) -> Option<Gap> {
+    let clause = &body[..memmem::find(body, b" due to rate-limiting")?];
+    let messages_at = memmem::rfind(clause, b" messages")?;
+    let count = clause[..messages_at].rsplit(|&byte| byte == b' ').next()?;
+    // `begins to drop messages`: how many, the daemon says when it is over.
+    let lost = number(count).or_else(|| (count == b"drop").then_some(0))?;
+    let service = memmem::find(clause, b"name: ").and_then(|at| {
+        let name = &clause[at + b"name: ".len()..];
+        service_named(
+            &name[..name.iter().position(|byte| matches!(byte, b']' | b',')).unwrap_or(name.len())],
+        )?
+    });
+    Some(Gap { service, lost })
 }
 
 fn journald(body: &[u8]) -> Option<Gap> {
     let rest = body.strip_prefix(b"Suppressed ")?;
-    let at = memmem::find(rest, b" messages from ")?;
-    let lost = number(&rest[..at])?;
-    let unit = &rest[at + b" messages from ".len()..];
-    let unit = unit.rsplit(|&byte| byte == b'/').next()?;
-    let name_bytes = unit.iter().position(|byte| matches!(byte, b'.' | b'@' | b'-')).unwrap_or(unit.len());
-    let service = match &unit[..name_bytes] {
-        b"ssh" | b"sshd" => Some(Service::Sshd),
-        b"dovecot" => Some(Service::Dovecot),
-        b"postfix" => Some(Service::Postfix),
-        b"vpopmail" => Some(Service::Vpopmail),
-        // What runs there may be any of the services that a supervisor starts.
-        b"qmail" | b"tcpserver" | b"sslserver" | b"svscan" | b"daemontools" | b"runit" | b"s6" => None,
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let lost = number(&rest[..digits])?;
+    let unit = rest[digits..].strip_prefix(b" messages from ")?;
+    service_named(unit).map(|service| Gap { service, lost })
+}
+
+/// The service that a unit or a program runs: `Some(None)` where it may be one of several, `None` where it is none.
+fn service_named(name: &[u8]) -> Option<Option<Service>> {
+    let name = name.rsplit(|&byte| byte == b'/').next()?;
+    let end = name.iter().position(|byte| matches!(byte, b'.' | b'@' | b'-')).unwrap_or(name.len());
+    Some(Some(match &name[..end] {
+        b"ssh" | b"sshd" => Service::Sshd,
+        b"dovecot" => Service::Dovecot,
+        b"postfix" | b"smtpd" => Service::Postfix,
+        b"vpopmail" | b"vchkpw" => Service::Vpopmail,
+        b"tcpserver" => Service::Tcpserver,
+        b"sslserver" => Service::Sslserver,
+        // Supervisors: whatever they start.
+        b"qmail" | b"svscan" | b"daemontools" | b"runit" | b"s6" => return Some(None),
         _ => return None,
-    };
-    Some(Gap { service, lost })
+    }))
 }
 
 #[cfg(test)]
@@ -120,6 +128,13 @@ mod tests {
             gap("journal", "Suppressed 20 messages from /system.slice/postfix@-.service"),
             Some((Some(Service::Postfix), 20))
         );
+        assert_eq!(
+            gap(
+                "rsyslogd",
+                "imuxsock[pid: 812, name: /usr/sbin/sshd]: 250 messages lost due to rate-limiting"
+            ),
+            Some((Some(Service::Sshd), 250))
+        );
         assert_eq!(gap("journal", "Suppressed 7 messages from qmail-pop3d.service"), Some((None, 7)));
     }
 
@@ -133,6 +148,7 @@ mod tests {
             ("rsyslogd", "start"),
             ("rsyslogd", "action suspended due to rate-limiting"),
             ("journal", "Suppressed 20 messages from nginx.service"),
+            ("journal", "Missed 12 kernel messages"),
             ("journal", "Suppressed many messages from sshd.service"),
         ] {
             assert_eq!(gap(program, body), None, "{program}: {body}");

@@ -1,10 +1,10 @@
 //! One line in, at most one event out.
 
 use fairban_core::event::{AuthEvent, Service, Witness};
-use memchr::memmem;
 
 use crate::clock::believable_session_start;
 use crate::envelope::{number, split};
+use crate::gap::{self, Gap};
 use crate::health::Health;
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
@@ -34,14 +34,6 @@ pub enum Parsed {
     },
     /// A line of a service, without an event.
     Nothing(Service),
-    /// The log lost lines, and does not say of which service: what every service of this file may have told is missing.
-    /// Where the service is known this is an [`Parsed::Event`] with [`Tells::Gap`].
-    Gap {
-        /// When.
-        stamp: Stamp,
-        /// How many lines; 0 if the line does not say.
-        lost: u32,
-    },
     /// A line of another program.
     Foreign,
     /// A line of no known format.
@@ -73,9 +65,10 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         };
+        let (record, times) = repeated(&record).unwrap_or((record, 1));
         let Some(service) = claim(&record) else {
-            let gap = lost(&record).and_then(|(service, lost)| Some((raw.parse()?, service, lost)));
-            let Some((stamp, service, lost)) = gap else {
+            let gap = gap::read(&record).and_then(|gap| Some((raw.parse()?, gap)));
+            let Some((stamp, Gap { service, lost })) = gap else {
                 health.foreign += 1;
                 return Parsed::Foreign;
             };
@@ -84,7 +77,7 @@ impl Parser {
         };
         let counters = &mut health.services[service.index()];
         counters.lines += 1;
-        match self.read(service, &record) {
+        match self.grammar(service, &record) {
             Reading::Quiet => {
                 counters.understood += 1;
                 Parsed::Nothing(service)
@@ -101,21 +94,10 @@ impl Parser {
                 };
                 counters.understood += 1;
                 counters.events += 1;
+                event.times = event.times.saturating_mul(times);
                 check_witness(&mut event, &record, &stamp);
                 Parsed::Event(stamp, event)
             }
-        }
-    }
-
-    /// Reads a record, or the one inside `message repeated N times: [ … ]`.
-    fn read(&self, service: Service, record: &Record<'_>) -> Reading {
-        let Some((times, inner)) = repeated(record) else { return self.grammar(service, record) };
-        match self.grammar(service, &inner) {
-            Reading::Event(mut event) => {
-                event.times = times;
-                Reading::Event(event)
-            }
-            other => other,
         }
     }
 
@@ -160,76 +142,34 @@ fn is_invalid_name(body: &[u8]) -> bool {
     body.starts_with(b"user invalid ") || body.starts_with(b"domain invalid ")
 }
 
-/// rsyslog's and syslogd's `message repeated 3 times: [ BODY]`, anchored at both ends.
-fn repeated<'a>(record: &Record<'a>) -> Option<(u16, Record<'a>)> {
+/// Opens rsyslog's and syslogd's `message repeated 3 times: [ BODY]`: the inner record, and how often it stands for itself.
+///
+/// Both ends are the syslog daemon's, and nothing between them counts here.
+fn repeated<'a>(record: &Record<'a>) -> Option<(Record<'a>, u16)> {
     let rest = record.body.strip_prefix(b"message repeated ")?;
-    let (times, at) = leading_number(rest)?;
-    let body = rest[at..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let times = number(&rest[..digits])?.clamp(1, TIMES_MAX) as u16;
+    let body = rest[digits..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;
     let body = body.strip_prefix(b" ").unwrap_or(body);
     let body_at = record.body_at + (record.body.len() - 1 - body.len()) as u32;
-    Some((times.clamp(1, TIMES_MAX) as u16, Record { body, body_at, ..*record }))
-}
-
-/// A notice that lines are missing: whose, and how many.
-fn lost(record: &Record<'_>) -> Option<(Option<Service>, u32)> {
-    match record.program {
-        // syslogd without the line it repeats: as good as lost.
-        b"" => {
-            let rest = record.body.strip_prefix(b"last message repeated ")?;
-            let (times, at) = leading_number(rest)?;
-            rest[at..].starts_with(b" time").then_some((None, times))
-        }
-        b"rsyslogd" => {
-            memmem::find(record.body, b"rate-limiting")?;
-            memmem::find(record.body, b"lost")?;
-            Some((service_named(record.body), number_before_messages(record.body)))
-        }
-        b"systemd-journald" | b"systemd-journal" | b"journal" => {
-            let rest =
-                record.body.strip_prefix(b"Suppressed ").or_else(|| record.body.strip_prefix(b"Missed "))?;
-            Some((service_named(rest), leading_number(rest).map_or(0, |(count, _)| count)))
-        }
-        _ => None,
-    }
-}
-
-/// The service whose unit or process a notice names.
-fn service_named(body: &[u8]) -> Option<Service> {
-    let named = |name: &[u8]| memmem::find(body, name).is_some();
-    if named(b"sshd") || named(b"ssh.service") {
-        Some(Service::Sshd)
-    } else if named(b"dovecot") {
-        Some(Service::Dovecot)
-    } else if named(b"postfix") || named(b"smtpd") {
-        Some(Service::Postfix)
-    } else if named(b"vchkpw") || named(b"vpopmail") {
-        Some(Service::Vpopmail)
-    } else {
-        None
-    }
-}
-
-/// The number in `lost 250 messages` or `250 messages lost`; 0 if there is none.
-fn number_before_messages(body: &[u8]) -> u32 {
-    let Some(end) = memmem::find(body, b" messages") else { return 0 };
-    let digits = body[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    number(&body[end - digits..end]).unwrap_or(0)
-}
-
-fn leading_number(text: &[u8]) -> Option<(u32, usize)> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    Some((number(&text[..digits])?, digits))
+    Some((Record { body, body_at, ..*record }, times))
 }
 
 /// A session id that decodes to another address only speaks against the line if it can be Dovecot's own: if the
 /// connection it tells of began near the line's stamp.
 fn check_witness(event: &mut AuthEvent, record: &Record<'_>, stamp: &Stamp) {
     if event.witness == Witness::Contradicts {
-        let start = dovecot::session_id(record).and_then(dovecot::session_start);
+        let start =
+            dovecot::session_id(record).filter(|id| !is_hexadecimal(id)).and_then(dovecot::session_start);
         if !start.is_some_and(|start| believable_session_start(start, stamp)) {
             event.witness = Witness::Absent;
         }
     }
+}
+
+/// Base64 of Dovecot's own ids has other letters too, but for one in billions.
+fn is_hexadecimal(id: &[u8]) -> bool {
+    id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -272,6 +212,15 @@ mod tests {
         let many =
             event(&format!("Jan 21 10:00:00 mx sshd[1]: message repeated 4000000000 times: [ {inner}]"));
         assert_eq!(u32::from(many.times), TIMES_MAX);
+        for whole in [
+            format!("message repeated 3 times: [ {inner}"),
+            format!("message repeated x times: [ {inner}]"),
+            format!("message repeated 99999999999 times: [ {inner}]"),
+            format!("a message repeated 3 times: [ {inner}]"),
+        ] {
+            let (parsed, _) = parsed(&format!("Jan 21 10:00:00 mx sshd[1]: {whole}"));
+            assert_eq!(parsed, Parsed::Nothing(Service::Sshd), "{whole}");
+        }
     }
 
     #[test]

@@ -69,7 +69,13 @@ const VISIBLE: [Row; 15] = [
 /// gives a perfect line".
 const FORGED: [(&str, &str, &[u8], Tells, Option<&str>); 5] = [
     // The end is vchkpw's: the true address, after a stamp and a pid that the client made up.
-    ("smtp-submission-noescape", "maillog", b"vpopmail[1]: vchkpw-smtp: ", Tells::Attempt, Some("198.51.100.11")),
+    (
+        "smtp-submission-noescape",
+        "maillog",
+        b"vpopmail[1]: vchkpw-smtp: ",
+        Tells::Attempt,
+        Some("198.51.100.11"),
+    ),
     ("smtp-submission", "tcpserver", b"tcpserver: ok 4242 ", Tells::Connect, Some("8.8.8.8")),
     ("smtp-submission-noescape", "tcpserver", b"tcpserver: ok 4242 ", Tells::Connect, Some("8.8.8.8")),
     ("smtp-submission-busybox", "tcpserver", b"tcpserver: ok 4242 ", Tells::Connect, Some("8.8.8.8")),
@@ -122,7 +128,8 @@ struct Score {
 
 #[test]
 fn every_line_tells_what_it_can_show() {
-    let mut names: Vec<String> = fs::read_dir(samples()).unwrap().map(|entry| name_of(&entry.unwrap().path())).collect();
+    let mut names: Vec<String> =
+        fs::read_dir(samples()).unwrap().map(|entry| name_of(&entry.unwrap().path())).collect();
     names.retain(|name| samples().join(name).is_dir());
     names.sort();
     assert_eq!(names.len(), 26, "{names:?}");
@@ -200,7 +207,9 @@ impl Scenario {
             };
             score.labelled += usize::from(label.is_some());
             score.right += usize::from(label.is_some() && complaint.is_none());
-            wrong.extend(complaint.map(|complaint| format!("{}/{file}:{}: {complaint}", self.name, index + 1)));
+            wrong.extend(
+                complaint.map(|complaint| format!("{}/{file}:{}: {complaint}", self.name, index + 1)),
+            );
         }
         let odd: u64 = health.services.iter().map(|service| service.login_like).sum();
         assert_eq!(odd, 0, "{}/{file}: lines that look like logins are not understood", self.name);
@@ -213,7 +222,8 @@ impl Scenario {
         match (parsed, expected) {
             (Parsed::Event(stamp, event), Some(expected)) => {
                 let seen = Seen::of(event);
-                let time = (!is_at(stamp, &label.time) && label.event != "forged").then(|| format!("at {stamp:?}"));
+                let time =
+                    (!is_at(stamp, &label.time) && label.event != "forged").then(|| format!("at {stamp:?}"));
                 time.or_else(|| (seen != expected).then(|| format!("{seen:?}\n    instead of {expected:?}")))
             }
             (Parsed::Event(_, event), None) => Some(format!("{event:?}\n    instead of nothing")),
@@ -274,7 +284,8 @@ impl Scenario {
             None => label.session.strip_prefix('v').and_then(|pid| pid.parse().ok()),
         };
         let (_, protocol) = PROTOCOLS.iter().find(|(start, _)| self.name.starts_with(start)).unwrap();
-        let mut seen = Seen { protocol: Some(*protocol), session: Session::Pid(pid.unwrap()), ..Seen::new(tells) };
+        let mut seen =
+            Seen { protocol: Some(*protocol), session: Session::Pid(pid.unwrap()), ..Seen::new(tells) };
         if label.logged_source == "(cut off: next line)" {
             // 17: "The real line then ends without an address."
             seen.tells = Tells::Torn;
@@ -329,7 +340,8 @@ impl Scenario {
     fn account(&self, account: &[u8], shown: Shown) -> Account {
         let written: Vec<u8> = account.iter().flat_map(|&byte| self.written(byte)).collect();
         // 15: "No domain: `alice@:IP`."
-        let name = if shown == Shown::Split { written.strip_suffix(b"@").unwrap_or(&written) } else { &written };
+        let name =
+            if shown == Shown::Split { written.strip_suffix(b"@").unwrap_or(&written) } else { &written };
         if shown == Shown::Hidden || name.is_empty() {
             Account::Hidden
         } else if shown == Shown::Raw && account.len() >= 154 {
