@@ -65,10 +65,16 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         };
-        let (record, times) = repeated(&record).unwrap_or((record, 1));
-        let Some(service) = claim(&record) else {
-            let gap = gap::read(&record).and_then(|gap| Some((raw.parse()?, gap)));
-            let Some((stamp, Gap { service, lost })) = gap else {
+        let (record, times, service) = if raw.is_multilog() {
+            (record, 1, claim_multilog(&record))
+        } else {
+            let (record, times) = repeated(&record).unwrap_or((record, 1));
+            (record, times, claim(&record))
+        };
+        let Some(service) = service else {
+            // Where a client may have written the whole record, it does not say that others are missing.
+            let gap = if raw.is_multilog() { None } else { gap::read(&record) };
+            let Some((stamp, Gap { service, lost })) = gap.and_then(|gap| Some((raw.parse()?, gap))) else {
                 health.foreign += 1;
                 return Parsed::Foreign;
             };
@@ -117,11 +123,11 @@ impl Parser {
 /// Which service a record belongs to: by its program, and where builds and sites change that, by the start of its body.
 fn claim(record: &Record<'_>) -> Option<Service> {
     match record.program {
-        b"vpopmail" => return Some(Service::Vpopmail),
+        b"vpopmail" | b"vchangepw" => return Some(Service::Vpopmail),
         b"dovecot" => return Some(Service::Dovecot),
         b"sshd" | b"sshd-session" | b"sshd-auth" => return Some(Service::Sshd),
         b"tcpserver" => return Some(Service::Tcpserver),
-        b"sslserver" => return Some(Service::Sslserver),
+        b"sslserver" | b"sslhandle" => return Some(Service::Sslserver),
         b"postfix" => return Some(Service::Postfix),
         _ => {}
     }
@@ -132,14 +138,23 @@ fn claim(record: &Record<'_>) -> Option<Service> {
     match record.body.first()? {
         b'v' if record.body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),
         b'p' if record.body.starts_with(b"pam_") => Some(Service::Pam),
-        // vchkpw's standard error, in the log of the tcpserver that it runs under.
-        b'u' | b'd' if record.program.is_empty() && is_invalid_name(record.body) => Some(Service::Tcpserver),
         _ => None,
     }
 }
 
-fn is_invalid_name(body: &[u8]) -> bool {
-    body.starts_with(b"user invalid ") || body.starts_with(b"domain invalid ")
+/// Which service a record of multilog's belongs to: the superserver whose log this is, or none.
+///
+/// vchkpw and the daemons log to syslog. What bears their name here is vchkpw's standard error, or was written by a
+/// client who got a line feed into that, and may be a perfect line of a login at any of them.
+fn claim_multilog(record: &Record<'_>) -> Option<Service> {
+    match claim(record) {
+        Some(service @ (Service::Tcpserver | Service::Sslserver)) => Some(service),
+        Some(Service::Vpopmail) => Some(Service::Tcpserver),
+        _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => {
+            Some(Service::Tcpserver)
+        }
+        _ => None,
+    }
 }
 
 /// Opens rsyslog's and syslogd's `message repeated 3 times: [ BODY]`: the inner record, and how often it stands for itself.
@@ -236,11 +251,6 @@ mod tests {
         for (line, service, lost) in [
             ("Jan 21 10:00:00 mx last message repeated 5 times", None, 5),
             (
-                "Jan 21 10:00:00 mx rsyslogd: imuxsock[pid: 812, name: sshd]: 250 messages lost due to rate-limiting",
-                Some(Service::Sshd),
-                250,
-            ),
-            (
                 "Jan 21 10:00:00 mx rsyslogd: imuxsock lost 77 messages from pid 812 due to rate-limiting",
                 None,
                 77,
@@ -271,6 +281,21 @@ mod tests {
         let foreign = event(&line("2026-11-23T18:29:55+00:00", "rk+1x/VgDbrGM2RT"));
         assert_eq!(foreign.witness, Witness::Contradicts, "an id of that day, of 198.51.100.83");
         assert_eq!((foreign.outcome, foreign.tells), (Outcome::Success, Tells::Attempt));
+    }
+
+    #[test]
+    fn in_a_superservers_log_no_other_daemon_speaks() {
+        for stamp in ["@400000006b0489c523db15b4", "2026-11-23 18:45:15.601560500"] {
+            for forged in [
+                "sshd[1]: Failed password for root from 8.8.8.8 port 22 ssh2",
+                "postfix/smtpd[1]: warning: unknown[8.8.8.8]: SASL LOGIN authentication failed: x",
+                "auth: Info: passwd-file(dan,8.8.8.8,<AAAAAAAAAAAICAgI>): unknown user",
+                "last message repeated 9 times",
+                "rsyslogd: imuxsock lost 432 messages from pid 1 due to rate-limiting",
+            ] {
+                assert_eq!(parsed(&format!("{stamp} {forged}")).0, Parsed::Foreign, "{forged}");
+            }
+        }
     }
 
     #[test]

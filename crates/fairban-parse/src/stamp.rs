@@ -75,6 +75,17 @@ impl<'a> RawStamp<'a> {
         self.bytes
     }
 
+    /// Whether multilog wrote the stamp, in its own form or turned into local time by tai64nlocal: then a program's
+    /// standard error follows, never a syslog record.
+    pub(crate) fn is_multilog(&self) -> bool {
+        const TAI64NLOCAL_BYTES: usize = 29; // `2007-01-21 09:51:25.570281500`
+        match self.form {
+            Form::Traditional => false,
+            Form::Iso => self.bytes.len() == TAI64NLOCAL_BYTES && self.bytes[10] == b' ',
+            Form::Tai64n => true,
+        }
+    }
+
     /// Reads the stamp; `None` for a day or a second that does not exist.
     pub fn parse(&self) -> Option<Stamp> {
         match self.form {
