@@ -52,13 +52,10 @@ fn rsyslog(body: &[u8]) -> Option<Gap> {
     let count = clause[..messages_at].rsplit(|&byte| byte == b' ').next()?;
     // `begins to drop messages`: how many, the daemon says when it is over.
     let lost = number(count).or_else(|| (count == b"drop").then_some(0))?;
-    let service = memmem::find(clause, b"name: ").and_then(|at| {
-        let name = &clause[at + b"name: ".len()..];
-        service_named(
-            &name[..name.iter().position(|byte| matches!(byte, b']' | b',')).unwrap_or(name.len())],
-        )?
-    });
-    Some(Gap { service, lost })
+    let Some(name_at) = memmem::find(clause, b"name: ") else { return Some(Gap { service: None, lost }) };
+    let name = &clause[name_at + b"name: ".len()..];
+    let name_end = name.iter().position(|byte| matches!(byte, b']' | b',')).unwrap_or(name.len());
+    gap(whose(&name[..name_end]), lost)
 }
 
 fn journald(body: &[u8]) -> Option<Gap> {
@@ -66,24 +63,41 @@ fn journald(body: &[u8]) -> Option<Gap> {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let lost = number(&rest[..digits])?;
     let unit = rest[digits..].strip_prefix(b" messages from ")?;
-    service_named(unit).map(|service| Gap { service, lost })
+    gap(whose(unit), lost)
 }
 
-/// The service that a unit or a program runs: `Some(None)` where it may be one of several, `None` where it is none.
-fn service_named(name: &[u8]) -> Option<Option<Service>> {
-    let name = name.rsplit(|&byte| byte == b'/').next()?;
+/// Whose lines are lost.
+#[derive(Clone, Copy)]
+enum Whose {
+    One(Service),
+    /// A supervisor's: whatever it starts.
+    Any,
+    /// No service's that a grammar reads.
+    Nobodys,
+}
+
+fn gap(whose: Whose, lost: u32) -> Option<Gap> {
+    match whose {
+        Whose::One(service) => Some(Gap { service: Some(service), lost }),
+        Whose::Any => Some(Gap { service: None, lost }),
+        Whose::Nobodys => None,
+    }
+}
+
+/// By the name of a unit or a program, with or without its path.
+fn whose(name: &[u8]) -> Whose {
+    let name = &name[memchr::memrchr(b'/', name).map_or(0, |at| at + 1)..];
     let end = name.iter().position(|byte| matches!(byte, b'.' | b'@' | b'-')).unwrap_or(name.len());
-    Some(Some(match &name[..end] {
-        b"ssh" | b"sshd" => Service::Sshd,
-        b"dovecot" => Service::Dovecot,
-        b"postfix" | b"smtpd" => Service::Postfix,
-        b"vpopmail" | b"vchkpw" => Service::Vpopmail,
-        b"tcpserver" => Service::Tcpserver,
-        b"sslserver" => Service::Sslserver,
-        // Supervisors: whatever they start.
-        b"qmail" | b"svscan" | b"daemontools" | b"runit" | b"s6" => return Some(None),
-        _ => return None,
-    }))
+    match &name[..end] {
+        b"ssh" | b"sshd" => Whose::One(Service::Sshd),
+        b"dovecot" => Whose::One(Service::Dovecot),
+        b"postfix" | b"smtpd" => Whose::One(Service::Postfix),
+        b"vpopmail" | b"vchkpw" => Whose::One(Service::Vpopmail),
+        b"tcpserver" => Whose::One(Service::Tcpserver),
+        b"sslserver" => Whose::One(Service::Sslserver),
+        b"qmail" | b"svscan" | b"daemontools" | b"runit" | b"s6" => Whose::Any,
+        _ => Whose::Nobodys,
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +159,7 @@ mod tests {
             ("", "last message repeated 3 times in a row"),
             ("", "-- MARK --"),
             ("named", "last message repeated 3 times"),
+            ("rsyslogd", "imuxsock[pid: 8, name: nginx]: 250 messages lost due to rate-limiting"),
             ("rsyslogd", "start"),
             ("rsyslogd", "action suspended due to rate-limiting"),
             ("journal", "Suppressed 20 messages from nginx.service"),
