@@ -153,7 +153,10 @@ fn parse_subject(typed: &str) -> Result<Asked, String> {
     let address = typed.split_once('/').map_or(typed, |(address, _)| address);
     let subject = match address.parse::<IpAddr>() {
         Ok(address) => Subject::Source(address.to_canonical()),
-        Err(_) if typed.contains('@') || typed.bytes().any(|b| b.is_ascii_alphabetic()) && !typed.contains(':') => {
+        Err(_)
+            if typed.contains('@')
+                || typed.bytes().any(|b| b.is_ascii_alphabetic()) && !typed.contains(':') =>
+        {
             Subject::Account(AccountKey::new(typed.as_bytes()))
         }
         Err(_) => return Err("not an IP address and not an account name".to_owned()),
@@ -174,7 +177,8 @@ impl FromStr for Rule {
 
     fn from_str(text: &str) -> Result<Rule, String> {
         let mut parts = text.split('/');
-        let (Some(failures), Some(window), Some(ban), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(failures), Some(window), Some(ban), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err("a rule has three parts, as in 5/10m/10m".to_owned());
         };
@@ -245,14 +249,18 @@ mod tests {
         for text in ["5/10m/10m", "3/90s/1d", "100/1h/1w"] {
             assert_eq!(text.parse::<Rule>().map(|r| r.to_string()).as_deref(), Ok(text));
         }
-        for wrong in ["", "5", "5/10m", "0/10m/10m", "5/10x/10m", "5/0m/10m", "5/10m/10m/1", "-1/1m/1m", "101/1m/1m"] {
+        for wrong in
+            ["", "5", "5/10m", "0/10m/10m", "5/10x/10m", "5/0m/10m", "5/10m/10m/1", "-1/1m/1m", "101/1m/1m"]
+        {
             assert!(wrong.parse::<Rule>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_misspelt_zone_is_answered_with_the_nearest() {
-        assert!(parse_zone("UTC").is_ok() && parse_zone("Europe/Berlin").is_ok() && parse_zone("+02:00").is_ok());
+        assert!(
+            parse_zone("UTC").is_ok() && parse_zone("Europe/Berlin").is_ok() && parse_zone("+02:00").is_ok()
+        );
         assert!(parse_zone("Europe/Berln").unwrap_err().contains("Europe/Berlin"));
         assert!(parse_zone("nowhere at all, really").unwrap_err().contains("no such time zone"));
     }

@@ -113,9 +113,9 @@ impl History {
 
 fn concerns(effect: &Effect, subject: &Subject) -> bool {
     let of_source = |source: &IpAddr| matches!(subject, Subject::Source(asked) if same_unit(*asked, *source));
-    let of_prefix = |prefix: &ipnet::IpNet| matches!(subject, Subject::Source(asked) if prefix.contains(asked));
-    let of_account =
-        |account: &Account| matches!((subject, account.key()), (Subject::Account(asked), Some(key)) if asked == key);
+    let of_prefix =
+        |prefix: &ipnet::IpNet| matches!(subject, Subject::Source(asked) if prefix.contains(asked));
+    let of_account = |account: &Account| matches!((subject, account.key()), (Subject::Account(asked), Some(key)) if asked == key);
     match effect {
         Effect::Seen(seen) => of_source(&seen.source) || of_account(&seen.account),
         Effect::Ban(ban) | Effect::Extend { ban, .. } => of_prefix(&ban.prefix),
@@ -142,19 +142,28 @@ fn same_unit(a: IpAddr, b: IpAddr) -> bool {
 fn in_words(effect: &Effect, zone: &TimeZone) -> (Time, String) {
     match effect {
         Effect::Ban(ban) => (ban.time, format!("ban #{}: {}", ban.id, ban_in_words(ban))),
-        Effect::Extend { of, ban } => (ban.time, format!("ban #{of} goes on as #{}: {}", ban.id, ban_in_words(ban))),
+        Effect::Extend { of, ban } => {
+            (ban.time, format!("ban #{of} goes on as #{}: {}", ban.id, ban_in_words(ban)))
+        }
         Effect::Unban { of, time, reason, prefix, .. } => {
             (*time, format!("ban #{of} of {} ended: {}", show_prefix(prefix), reason.name()))
         }
         Effect::Hit { time, account, guesses, evidence, source, .. } => {
             let account = show_account(account);
-            (*time, format!("hit: {source} logged in as {account} after {guesses} failed tries, at {evidence} nats"))
+            (
+                *time,
+                format!(
+                    "hit: {source} logged in as {account} after {guesses} failed tries, at {evidence} nats"
+                ),
+            )
         }
         Effect::StaleDevice { time, account, failures, since, .. } => {
             let (account, since) = (show_account(account), long(*since, zone));
             (*time, format!("a device with an old password of {account}: {failures} failures since {since}"))
         }
-        Effect::Hub { time, accounts, .. } => (*time, format!("a hub from now on: {accounts} accounts log in there")),
+        Effect::Hub { time, accounts, .. } => {
+            (*time, format!("a hub from now on: {accounts} accounts log in there"))
+        }
         Effect::Alarm { time, alarm, .. } => (*time, format!("alarm: {}", alarm.name())),
         Effect::Gap { time, .. } => (*time, "the log lost lines".to_owned()),
         Effect::Seen(seen) => (seen.time, "seen".to_owned()),
@@ -162,13 +171,16 @@ fn in_words(effect: &Effect, zone: &TimeZone) -> (Time, String) {
 }
 
 fn ban_in_words(ban: &Ban) -> String {
-    let how_long = ban.until.map_or("for ever".to_owned(), |until| format!("for {}", length(until.since(ban.time))));
+    let how_long =
+        ban.until.map_or("for ever".to_owned(), |until| format!("for {}", length(until.since(ban.time))));
     let weak = if ban.weak { "; weak evidence (connections alone)" } else { "" };
     let (prefix, reason) = (show_prefix(&ban.prefix), ban.reason.name());
     let (evidence, limit) = (ban.evidence, ban.limit);
     let tries = plural(u64::from(ban.attempts), "attempt");
     let accounts = plural(u64::from(ban.accounts), "account");
-    format!("{prefix} {how_long}, {reason}\n      {evidence} nats of {limit} needed, after {tries} at {accounts}{weak}")
+    format!(
+        "{prefix} {how_long}, {reason}\n      {evidence} nats of {limit} needed, after {tries} at {accounts}{weak}"
+    )
 }
 
 fn write_signals(out: &mut impl Write, indent: &str, signals: &[SignalSum]) -> io::Result<()> {
@@ -181,7 +193,11 @@ fn write_signals(out: &mut impl Write, indent: &str, signals: &[SignalSum]) -> i
 
 fn write_explanation(out: &mut impl Write, told: &Explanation, zone: &TimeZone) -> io::Result<()> {
     let of = told.prefix.as_ref().map_or(String::new(), |prefix| format!(" of {}", show_prefix(prefix)));
-    writeln!(out, "\nEvidence{of} at the end of the log: {} nats of {} needed for a ban", told.evidence, told.limit)?;
+    writeln!(
+        out,
+        "\nEvidence{of} at the end of the log: {} nats of {} needed for a ban",
+        told.evidence, told.limit
+    )?;
     write_signals(out, "  ", &told.signals)?;
     if let Some((id, kind, from, until)) = told.ban {
         let end = until.map_or("for ever".to_owned(), |until| format!("until {}", long(until, zone)));
@@ -194,7 +210,11 @@ fn write_explanation(out: &mut impl Write, told: &Explanation, zone: &TimeZone) 
         let (name, last) = (show_account(&account.account), outcome(account.last));
         let (failures, successes) = (account.failures, account.successes);
         let when = long(account.time, zone);
-        writeln!(out, "  {name} from {}: {failures} failed, {successes} succeeded; last {last}, {when}", account.source)?;
+        writeln!(
+            out,
+            "  {name} from {}: {failures} failed, {successes} succeeded; last {last}, {when}",
+            account.source
+        )?;
     }
     if !told.samples.is_empty() {
         writeln!(out, "\nLines:")?;

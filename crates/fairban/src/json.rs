@@ -34,13 +34,16 @@ pub(crate) fn write_effect(out: &mut impl Write, effect: &Effect, place: Place<'
     let mut object = match effect {
         Effect::Seen(_) => return Ok(()),
         Effect::Ban(ban) => Object::at("ban", ban.id, ban.time, place).ban(ban),
-        Effect::Extend { of, ban } => Object::at("extend", ban.id, ban.time, place).number("of", *of).ban(ban),
+        Effect::Extend { of, ban } => {
+            Object::at("extend", ban.id, ban.time, place).number("of", *of).ban(ban)
+        }
         Effect::Unban { id, of, prefix, time, reason } => {
             let object = Object::at("unban", *id, *time, place).number("of", *of);
             object.text("source", &prefix.to_string()).text("reason", reason.name())
         }
         Effect::Hit { id, time, source, account, guesses, evidence } => {
-            let object = Object::at("hit", *id, *time, place).text("source", &source.to_string()).account(account);
+            let object =
+                Object::at("hit", *id, *time, place).text("source", &source.to_string()).account(account);
             object.number("guesses", u64::from(*guesses)).nats("evidence", *evidence)
         }
         Effect::StaleDevice { id, time, source, account, failures, since } => {
@@ -84,7 +87,8 @@ pub(crate) fn write_summary(out: &mut impl Write, tally: &Tally, health: &Health
     };
     object = object.number("lines", health.lines).number("bytes", health.bytes);
     object = object.number("too_long", health.too_long).number("no_format", health.no_format);
-    object = object.number("foreign", health.foreign).raw("services", &services(health)).totals(&tally.totals);
+    object =
+        object.number("foreign", health.foreign).raw("services", &services(health)).totals(&tally.totals);
     object = object.number("sources", tally.people.sources).raw("robots", &kinds(tally));
     let casualties = tally.robots.rows().iter().filter(|robot| robot.is_casualty());
     object = object.raw("casualties", &list(casualties.map(casualty)));
@@ -108,14 +112,17 @@ fn kinds(tally: &Tally) -> String {
 }
 
 fn casualty(robot: &Robot) -> String {
-    let object = Object::part().text("source", &robot.prefix.to_string()).number("logins_before", robot.logins.before);
+    let object =
+        Object::part().text("source", &robot.prefix.to_string()).number("logins_before", robot.logins.before);
     object.number("logins_denied", robot.logins.denied).number("logins_after", robot.logins.after).end()
 }
 
 fn comparison(tally: &Tally) -> String {
     let spared = tally.people.spared();
-    let (sources, denied) = spared.fold((0, 0), |(n, denied), (_, p)| (n + 1, denied + u64::from(p.rule_denied)));
-    let object = Object::part().text("rule", &tally.rule().to_string()).number("bans", tally.totals.rule_bans);
+    let (sources, denied) =
+        spared.fold((0, 0), |(n, denied), (_, p)| (n + 1, denied + u64::from(p.rule_denied)));
+    let object =
+        Object::part().text("rule", &tally.rule().to_string()).number("bans", tally.totals.rule_bans);
     object.number("honest_banned", sources).number("logins_denied", denied).end()
 }
 
@@ -182,8 +189,10 @@ impl Object {
             }
             None => object.raw("duration", "null").raw("until", "null"),
         };
-        let object = object.nats("evidence", ban.evidence).nats("limit", ban.limit).text("reason", ban.reason.name());
-        let object = object.number("attempts", u64::from(ban.attempts)).number("accounts", u64::from(ban.accounts));
+        let object =
+            object.nats("evidence", ban.evidence).nats("limit", ban.limit).text("reason", ban.reason.name());
+        let object =
+            object.number("attempts", u64::from(ban.attempts)).number("accounts", u64::from(ban.accounts));
         let object = object.raw("weak", if ban.weak { "true" } else { "false" });
         object.raw("signals", &list(ban.signals.iter().map(signal)))
     }
@@ -201,10 +210,13 @@ impl Object {
             Alarm::AccountUnderAttack { account, strangers } => {
                 object.account(account).number("strangers", u64::from(*strangers))
             }
-            Alarm::Looping { account, source, failures } => {
-                object.text("source", &source.to_string()).account(account).number("failures", u64::from(*failures))
+            Alarm::Looping { account, source, failures } => object
+                .text("source", &source.to_string())
+                .account(account)
+                .number("failures", u64::from(*failures)),
+            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } => {
+                object.text("source", &source.to_string())
             }
-            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } => object.text("source", &source.to_string()),
             _ => object,
         }
     }

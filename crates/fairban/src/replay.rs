@@ -106,7 +106,9 @@ fn set_up(
     }
     let engine = Engine::restore(&saved.engine, config()).map_err(|cause| {
         let hint = "it was left as it is; remove it (or name another) and read the logs from the beginning";
-        Failure::new(Kind::Config, format!("the state file {path} cannot be used")).caused_by(&cause).hint(hint)
+        Failure::new(Kind::Config, format!("the state file {path} cannot be used"))
+            .caused_by(&cause)
+            .hint(hint)
     })?;
     let mut judge = Judge::new(engine, saved.tally, args);
     (judge.health, judge.told) = (saved.health, saved.told);

@@ -66,14 +66,22 @@ pub(crate) fn load(path: &Path) -> Result<Option<State>, Failure> {
         None if MAGIC.starts_with(head) => return Err(wrong("is cut short")),
         None => return Err(wrong("is not one that fairban wrote")),
     };
-    let Some((version, numbers)) = numbers.split_first_chunk::<4>() else { return Err(wrong("is cut short")) };
+    let Some((version, numbers)) = numbers.split_first_chunk::<4>() else {
+        return Err(wrong("is cut short"));
+    };
     let version = u32::from_le_bytes(*version);
     if version != VERSION {
         return Err(wrong(&format!("has format version {version}; this fairban reads version {VERSION}")));
     }
-    let Some((length, checksum)) = numbers.split_first_chunk::<8>() else { return Err(wrong("is cut short")) };
+    let Some((length, checksum)) = numbers.split_first_chunk::<8>() else {
+        return Err(wrong("is cut short"));
+    };
     if u64::from_le_bytes(*length) != body.len() as u64 {
-        return Err(wrong(if u64::from_le_bytes(*length) > body.len() as u64 { "is cut short" } else { "is damaged" }));
+        return Err(wrong(if u64::from_le_bytes(*length) > body.len() as u64 {
+            "is cut short"
+        } else {
+            "is damaged"
+        }));
     }
     if checksum != sum(body).to_le_bytes() {
         return Err(wrong("is damaged (its checksum does not fit)"));
@@ -116,7 +124,9 @@ impl Place {
         let message = format!("cannot write the state file {}", shown(&self.path));
         let failed = |error: &dyn std::error::Error| {
             let message = message.clone();
-            Failure::new(Kind::Environment, message).caused_by(error).hint("what was in it before is unchanged")
+            Failure::new(Kind::Environment, message)
+                .caused_by(error)
+                .hint("what was in it before is unchanged")
         };
         let body = postcard::to_allocvec(state).map_err(|error| failed(&error))?;
         let mut head = MAGIC.to_vec();

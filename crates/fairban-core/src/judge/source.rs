@@ -106,6 +106,8 @@ pub(crate) const PROXY: u8 = 4;
 pub(crate) const SECOND: u8 = 8;
 /// A guessing source that logged in.
 pub(crate) const HIT: u8 = 16;
+/// The ban in force names one address of the unit.
+pub(crate) const NARROW: u8 = 64;
 /// The evidence rests on connections alone.
 pub(crate) const WEAK: u8 = 32;
 
@@ -215,6 +217,14 @@ impl Source {
             episodes.push(episode);
         }
         self.episodes = episodes.into_boxed_slice();
+    }
+
+    /// After a ban the record of what was punished is closed.
+    pub(crate) fn close_episodes(&mut self) {
+        self.episodes = Box::default();
+        self.open = 0;
+        self.speed = 0;
+        self.flags &= !SECOND;
     }
 
     pub(crate) const fn has(&self, flag: u8) -> bool {

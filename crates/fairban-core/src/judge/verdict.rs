@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::prefixes::PrefixKey;
-use super::source::{EpisodeState, SECOND, Source, Unit, WEAK, secs_u32};
+use super::source::{EpisodeState, NARROW, Source, Unit, WEAK, secs_u32};
 use super::{Case, Judge};
 use crate::effect::{Alarm, Ban, Effect, RobotKind, Signal, SignalSum, UnbanReason};
 use crate::event::Outcome;
@@ -60,7 +60,9 @@ impl Judge {
         let now = self.now;
         let Some(source) = self.sources.get(unit.0) else { return };
         let (score, limit) = (source.score(now), self.limit(source));
-        if score < limit || source.banned_until != 0 || self.is_hub(unit) {
+        let banned = source.banned_until != 0;
+        let elsewhere = source.has(NARROW) && self.addresses.another_failed(unit);
+        if score < limit || (banned && !elsewhere) || self.is_hub(unit) {
             return;
         }
         if source.has(WEAK) && self.forgeable {
@@ -88,13 +90,15 @@ impl Judge {
         };
         let Some(source) = self.sources.get_mut(unit.0) else { return };
         let client = source.ok > 0;
+        let prefix = self.addresses.prefix(unit, client);
+        let narrow = prefix != unit.prefix();
         let length = length(score - limit, source.strikes, client);
         let until = now.plus(length);
         source.banned_until = secs_u32(until);
         source.strikes = source.strikes.saturating_add(1);
         let ban = Ban {
             id,
-            prefix: unit.prefix(),
+            prefix,
             time: now,
             until: Some(Time::from_secs(i64::from(source.banned_until))),
             evidence: score,
@@ -111,6 +115,17 @@ impl Judge {
             .filter(|episode| episode.state == EpisodeState::Pending)
             .map(|episode| episode.account)
             .collect();
+        source.flags &= !NARROW;
+        if narrow {
+            // Its neighbours are judged on: from the start where people log in, else on probation with it.
+            source.flags |= NARROW;
+            source.close_episodes();
+            source.set_score(now, if client { Nats::ZERO } else { weights::PROBATION });
+            self.addresses.ban_last(unit);
+            self.dossiers.close(unit);
+        } else {
+            self.addresses.unban(unit);
+        }
         for account in waiting {
             self.pending.remove(unit, account);
         }
@@ -164,16 +179,15 @@ impl Judge {
             return false;
         }
         if secs_u32(now) <= source.banned_until {
-            return true;
+            return !source.has(NARROW) || self.addresses.is_meant(unit, case.attempt.source);
         }
         // Probation: the evidence starts high, and the record of what was punished is closed.
         let ended = Time::from_secs(i64::from(source.banned_until));
         source.banned_until = 0;
         source.set_score(ended, weights::PROBATION);
-        source.episodes = Box::default();
-        source.open = 0;
-        source.speed = 0;
-        source.flags &= !(SECOND | WEAK);
+        source.close_episodes();
+        source.flags &= !(WEAK | NARROW);
+        self.addresses.unban(unit);
         self.dossiers.close(unit);
         self.dossiers.note(
             unit,

@@ -32,7 +32,8 @@ fn read(bytes: &[u8], step: usize, tail: Tail, keep_tail: bool) -> (Vec<Vec<u8>>
 
 #[test]
 fn lines_come_out_as_they_went_in() {
-    let text: Vec<u8> = (0..60_000).flat_map(|n| format!("line {n} {}\n", "x".repeat(n % 37)).into_bytes()).collect();
+    let text: Vec<u8> =
+        (0..60_000).flat_map(|n| format!("line {n} {}\n", "x".repeat(n % 37)).into_bytes()).collect();
     let expected: Vec<Vec<u8>> = text[..text.len() - 1].split(|&b| b == b'\n').map(<[u8]>::to_vec).collect();
     for step in [1, 4_099, BLOCK_BYTES, usize::MAX] {
         assert_eq!(read(&text, step, Tail::default(), false).0, expected, "{step} bytes at a time");

@@ -8,8 +8,14 @@ use super::{Gathered, rights};
 use crate::error::{self, Failure, Kind, shown};
 
 /// In `/var/log`: a prefix of the name, and what must follow somewhere (`dovecot*.log*`).
-const LOG_NAMES: [(&str, &str); 6] =
-    [("mail.log", ""), ("maillog", ""), ("syslog", ""), ("auth.log", ""), ("secure", ""), ("dovecot", ".log")];
+const LOG_NAMES: [(&str, &str); 6] = [
+    ("mail.log", ""),
+    ("maillog", ""),
+    ("syslog", ""),
+    ("auth.log", ""),
+    ("secure", ""),
+    ("dovecot", ".log"),
+];
 
 /// Folders of services that may have `log/main` below them, as daemontools' users lay them out.
 const SERVICE_FOLDERS: [&str; 4] = ["service", "var/service", "etc/service", "var/qmail/supervise"];
@@ -46,9 +52,14 @@ fn nothing_found(root: &Path, refused: usize) -> Failure {
     let failure = if refused > 0 {
         Failure::new(Kind::Environment, "logs were found, but none may be read")
     } else {
-        Failure::new(Kind::Environment, format!("no logs were found in the usual places below {}", shown(root)))
+        Failure::new(
+            Kind::Environment,
+            format!("no logs were found in the usual places below {}", shown(root)),
+        )
     };
-    failure.hint("name them: fairban replay LOG...; from the journal: journalctl -o short-iso | fairban replay -")
+    failure.hint(
+        "name them: fairban replay LOG...; from the journal: journalctl -o short-iso | fairban replay -",
+    )
 }
 
 #[derive(Default)]
@@ -158,7 +169,15 @@ mod tests {
 
     #[test]
     fn log_names_are_recognised() {
-        for name in ["mail.log", "mail.log.2.gz", "maillog-20260101", "auth.log", "secure", "dovecot.log", "dovecot-info.log.1"] {
+        for name in [
+            "mail.log",
+            "mail.log.2.gz",
+            "maillog-20260101",
+            "auth.log",
+            "secure",
+            "dovecot.log",
+            "dovecot-info.log.1",
+        ] {
             assert!(is_log_name(name.as_bytes()), "{name}");
         }
         for name in ["kern.log", "mail.err", "dovecot.stats", "wtmp"] {
@@ -168,7 +187,14 @@ mod tests {
 
     #[test]
     fn multilog_names_are_recognised() {
-        assert!(is_multilog_name(b"@40000000696f5a3c1f2b8d14.s") && is_multilog_name(b"@40000000696f5a3c1f2b8d14.u.gz"));
-        assert!(!is_multilog_name(b"@40000000696f5a3c1f2b8d14.t") && !is_multilog_name(b"state") && !is_multilog_name(b"@4.s"));
+        assert!(
+            is_multilog_name(b"@40000000696f5a3c1f2b8d14.s")
+                && is_multilog_name(b"@40000000696f5a3c1f2b8d14.u.gz")
+        );
+        assert!(
+            !is_multilog_name(b"@40000000696f5a3c1f2b8d14.t")
+                && !is_multilog_name(b"state")
+                && !is_multilog_name(b"@4.s")
+        );
     }
 }

@@ -12,7 +12,9 @@ pub(crate) struct Family(PathBuf);
 
 impl Family {
     pub(crate) fn of(path: &Path) -> Family {
-        let Some(name) = path.file_name().map(std::ffi::OsStr::as_bytes) else { return Family(path.to_owned()) };
+        let Some(name) = path.file_name().map(std::ffi::OsStr::as_bytes) else {
+            return Family(path.to_owned());
+        };
         let is_multilog = name == b"current" || (name.first() == Some(&b'@') && name.len() > 24);
         let stem = if is_multilog { b"current" } else { stem(name) };
         Family(path.with_file_name(OsString::from_vec(stem.to_vec())))
@@ -61,7 +63,9 @@ mod tests {
     #[test]
     fn names_of_a_rotated_set_are_one_family() {
         let family = |name: &str| Family::of(Path::new(name));
-        for name in ["maillog.1", "maillog.2.gz", "maillog-20260118", "maillog-20260118.xz", "maillog-20260118-3.zst"] {
+        for name in
+            ["maillog.1", "maillog.2.gz", "maillog-20260118", "maillog-20260118.xz", "maillog-20260118-3.zst"]
+        {
             assert_eq!(family(&format!("/var/log/{name}")), family("/var/log/maillog"), "{name}");
         }
         assert_eq!(family("d/@40000000696f5a3c1f2b8d14.s"), family("d/current"));
@@ -76,6 +80,9 @@ mod tests {
         let ages = [9, 9, 5, 3, 1];
         let families: Vec<Family> = names.iter().map(|n| Family::of(Path::new(n))).collect();
         let order = by_age(&families.iter().collect::<Vec<_>>(), |i| ages[i]);
-        assert_eq!(order.iter().map(|&i| names[i]).collect::<Vec<_>>(), ["maillog.2", "auth.log.1", "maillog.1", "auth.log", "maillog"]);
+        assert_eq!(
+            order.iter().map(|&i| names[i]).collect::<Vec<_>>(),
+            ["maillog.2", "auth.log.1", "maillog.1", "auth.log", "maillog"]
+        );
     }
 }

@@ -46,7 +46,9 @@ impl Format {
             [b'7', b'z', 0xbc, 0xaf, ..] => foreign("a 7z archive", UNPACK),
             [0x1f, 0x9d, ..] => foreign("compressed with compress", "zcat FILE | fairban replay -"),
             [0x04, 0x22, 0x4d, 0x18, ..] => foreign("compressed with lz4", "lz4 -dc FILE | fairban replay -"),
-            _ if head.get(257..262) == Some(b"ustar") => foreign("a tar archive", "tar -xOf FILE | fairban replay -"),
+            _ if head.get(257..262) == Some(b"ustar") => {
+                foreign("a tar archive", "tar -xOf FILE | fairban replay -")
+            }
             _ if is_binary(head) => foreign(
                 "not text",
                 "fairban reads text logs; login records such as wtmp and btmp are not logs in this sense",
@@ -58,7 +60,9 @@ impl Format {
     /// Decompresses `inner`. A format that cannot be read yields its bytes as they are.
     pub(crate) fn decode(self, inner: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
-            Format::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, inner))),
+            Format::Gzip => {
+                Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, inner)))
+            }
             Format::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::new(inner)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;

@@ -104,7 +104,8 @@ impl Gathered {
             Err(error) => self.refuse(folder, &error),
             Ok(files) if files.is_empty() => {
                 self.refused += 1;
-                let message = format!("{}: is a folder, and none that multilog writes; it was not read", shown(folder));
+                let message =
+                    format!("{}: is a folder, and none that multilog writes; it was not read", shown(folder));
                 let hint = format!("name the logs in it, for example {}/*.log", shown(folder));
                 error::warn(&message, Some(&hint));
             }
@@ -137,7 +138,11 @@ impl Gathered {
             name,
             rereadable: metadata.is_file(),
             size_bytes: if metadata.is_file() { metadata.len() } else { 0 },
-            modified: metadata.modified().ok().and_then(|at| at.try_into().ok()).unwrap_or_else(Timestamp::now),
+            modified: metadata
+                .modified()
+                .ok()
+                .and_then(|at| at.try_into().ok())
+                .unwrap_or_else(Timestamp::now),
             family: Family::of(path),
         });
     }
@@ -163,7 +168,8 @@ impl Input {
             Some(path) => Box::new(File::open(path)?),
             None => Box::new(io::stdin()),
         };
-        let (format, whole) = format::recognise(Box::new(Counted { inner: raw, bytes: Arc::clone(read_bytes) }))?;
+        let (format, whole) =
+            format::recognise(Box::new(Counted { inner: raw, bytes: Arc::clone(read_bytes) }))?;
         if let Format::Foreign { what, .. } = format {
             return Err(io::Error::other(format!("is {what}")));
         }

@@ -10,7 +10,10 @@ use crate::error::shown;
 /// The reason in words, and the remedy.
 pub(crate) fn explain(path: &Path, error: &io::Error) -> (String, Option<String>) {
     match error.kind() {
-        io::ErrorKind::NotFound => ("does not exist".to_owned(), Some("check the name; patterns are expanded by the shell".to_owned())),
+        io::ErrorKind::NotFound => (
+            "does not exist".to_owned(),
+            Some("check the name; patterns are expanded by the shell".to_owned()),
+        ),
         io::ErrorKind::PermissionDenied => ("may not be read by this user".to_owned(), Some(remedy(path))),
         _ => (format!("cannot be read: {error}"), None),
     }
@@ -24,7 +27,9 @@ fn remedy(path: &Path) -> String {
     let with_acl = format!("sudo setfacl -m u:{user}:rX {}", shown(path));
     match group {
         Some(group) if group != "root" => {
-            format!("join the group that may (sudo usermod -aG {group} {user}, then log in again), or: {with_acl}")
+            format!(
+                "join the group that may (sudo usermod -aG {group} {user}, then log in again), or: {with_acl}"
+            )
         }
         _ => format!("run as root, join the group adm where it may read the logs, or: {with_acl}"),
     }

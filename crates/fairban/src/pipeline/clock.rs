@@ -64,6 +64,7 @@ impl FileClock {
     }
 
     fn year_of(&self, time: Time) -> i16 {
-        Timestamp::from_microsecond(time.micros()).map_or(1970, |at| ZonedDateTime::new(at, self.zone.clone()).year())
+        Timestamp::from_microsecond(time.micros())
+            .map_or(1970, |at| ZonedDateTime::new(at, self.zone.clone()).year())
     }
 }

@@ -130,13 +130,15 @@ impl Feed {
                 }
                 None => (None, Fed::End(reader.finish())),
             },
-            Feed::Ahead(receiver) => match receiver.recv().expect("a reader ends with End unless it panicked") {
-                Ahead::Block(parsed) => {
-                    let parsed = parsed.recv().expect("a worker answers unless it panicked");
-                    (Some(Feed::Ahead(receiver)), Fed::Block(parsed))
+            Feed::Ahead(receiver) => {
+                match receiver.recv().expect("a reader ends with End unless it panicked") {
+                    Ahead::Block(parsed) => {
+                        let parsed = parsed.recv().expect("a worker answers unless it panicked");
+                        (Some(Feed::Ahead(receiver)), Fed::Block(parsed))
+                    }
+                    Ahead::End(end) => (None, Fed::End(end)),
                 }
-                Ahead::End(end) => (None, Fed::End(end)),
-            },
+            }
         }
     }
 }

@@ -82,7 +82,14 @@ impl BlockParser {
         let (lines_before, services_before) = (into.line_count, into.services);
         into.line_count += 1;
         let mut keep = |stamp, told| {
-            into.lines.push(ParsedLine { from, to: from + line.len() as u32, lines_before, services_before, stamp, told });
+            into.lines.push(ParsedLine {
+                from,
+                to: from + line.len() as u32,
+                lines_before,
+                services_before,
+                stamp,
+                told,
+            });
         };
         match self.parser.line(line, &mut into.health) {
             Parsed::Event(stamp, event) => {

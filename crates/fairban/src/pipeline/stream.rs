@@ -160,7 +160,9 @@ impl Stream {
         }
         self.latest = Some(head.key);
         let taken = match &next.text {
-            Text::Block(from, to) => take(&next.event, &self.block.bytes()[*from as usize..*to as usize], next.line),
+            Text::Block(from, to) => {
+                take(&next.event, &self.block.bytes()[*from as usize..*to as usize], next.line)
+            }
             Text::Own(text) => take(&next.event, text, next.line),
         };
         self.look();
@@ -212,7 +214,9 @@ impl Stream {
             Told::Event(event) => wait(event),
             Told::Gap { lost, service } => {
                 let seen = service.map_or(self.services | line.services_before, bit);
-                self.parser.wanted(seen).for_each(|service| wait(AuthEvent::new(service, Tells::Gap { lost })));
+                self.parser
+                    .wanted(seen)
+                    .for_each(|service| wait(AuthEvent::new(service, Tells::Gap { lost })));
             }
         }
     }

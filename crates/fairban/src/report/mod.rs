@@ -19,6 +19,16 @@ pub(crate) struct Report<'a> {
     pub(crate) all: bool,
     pub(crate) findings_only: bool,
 }
-impl Report<'_> { pub(crate) fn write(&self) -> io::Result<()> { Ok(()) } }
-pub(crate) fn speed(health: &Health, d: Duration) -> String { format!("read {} lines in {d:?}", health.lines) }
-pub(crate) fn warn_of_log(_: &Input, _: Format, read: &ReadSoFar, _: bool) { if let Some(e) = &read.error { crate::error::warn(&e.to_string(), None) } }
+impl Report<'_> {
+    pub(crate) fn write(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+pub(crate) fn speed(health: &Health, d: Duration) -> String {
+    format!("read {} lines in {d:?}", health.lines)
+}
+pub(crate) fn warn_of_log(_: &Input, _: Format, read: &ReadSoFar, _: bool) {
+    if let Some(e) = &read.error {
+        crate::error::warn(&e.to_string(), None)
+    }
+}

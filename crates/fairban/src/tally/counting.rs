@@ -92,10 +92,18 @@ mod tests {
         let mut counting = Counting::new("3/10m/1h".parse().unwrap());
         let source = IpAddr::from([192, 0, 2, 1]);
         let mut at = |minute: i64, failed| counting.attempt(source, Time::from_secs(minute * 60), failed);
-        assert_eq!([at(0, true), at(5, true), at(11, true)], [Counts::Passes; 3], "the first is out of the window");
+        assert_eq!(
+            [at(0, true), at(5, true), at(11, true)],
+            [Counts::Passes; 3],
+            "the first is out of the window"
+        );
         assert_eq!(at(12, true), Counts::Bans);
         assert_eq!([at(13, true), at(71, false)], [Counts::Denies; 2]);
-        assert_eq!([at(72, false), at(73, true)], [Counts::Passes; 2], "the ban is over and nothing is left of it");
+        assert_eq!(
+            [at(72, false), at(73, true)],
+            [Counts::Passes; 2],
+            "the ban is over and nothing is left of it"
+        );
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl Tally {
         for effect in effects {
             match effect {
                 Effect::Seen(seen) => {
-                    let is_hit = |e: &Effect| matches!(e, Effect::Hit { source, .. } if *source == seen.source);
+                    let is_hit =
+                        |e: &Effect| matches!(e, Effect::Hit { source, .. } if *source == seen.source);
                     self.seen(seen, effects.iter().any(is_hit));
                 }
                 other => self.told(other),
@@ -192,14 +193,21 @@ impl Tally {
                 self.totals.hits += 1;
                 if self.hits.len() < ROWS_MAX {
                     let (account, evidence) = (account.clone(), *evidence);
-                    self.hits.push(HitRow { time: *time, source: *source, account, guesses: *guesses, evidence });
+                    self.hits.push(HitRow {
+                        time: *time,
+                        source: *source,
+                        account,
+                        guesses: *guesses,
+                        evidence,
+                    });
                 }
             }
             Effect::StaleDevice { time, source, account, failures, since, .. } => {
                 self.totals.stale_devices += 1;
                 let key = (account.key().cloned(), *source);
                 if self.stale_devices.len() < ROWS_MAX || self.stale_devices.contains_key(&key) {
-                    self.stale_devices.insert(key, StaleRow { since: *since, last: *time, failures: *failures });
+                    self.stale_devices
+                        .insert(key, StaleRow { since: *since, last: *time, failures: *failures });
                 }
             }
             Effect::Hub { time, source, accounts, .. } => {

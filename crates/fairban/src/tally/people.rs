@@ -102,7 +102,14 @@ impl People {
     }
 
     /// A login.
-    pub(crate) fn logged_in(&mut self, unit: Unit, time: Time, account: &Account, hit: bool, rule_denies: bool) {
+    pub(crate) fn logged_in(
+        &mut self,
+        unit: Unit,
+        time: Time,
+        account: &Account,
+        hit: bool,
+        rule_denies: bool,
+    ) {
         let stranger = self.strangers.remove(&unit);
         if !self.known.contains_key(&unit) {
             if self.known.len() >= PEOPLE_MAX {
@@ -155,7 +162,8 @@ impl People {
 
 impl Person {
     fn new(time: Time, stranger: Option<Stranger>, account: &Account) -> Person {
-        let name = account.key().map_or_else(|| "(not named)".to_owned(), |key| escaped(key.as_bytes()).to_string());
+        let name =
+            account.key().map_or_else(|| "(not named)".to_owned(), |key| escaped(key.as_bytes()).to_string());
         Person {
             first: stranger.map_or(time, |s| Time::from_secs(i64::from(s.first_secs))).min(time),
             last: time,

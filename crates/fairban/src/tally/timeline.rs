@@ -46,7 +46,8 @@ impl Timeline {
             line.fold();
         }
         let Some((&first, _)) = line.buckets.first_key_value() else { return (Span::ZERO, Vec::new()) };
-        let row = |n| (Time::from_secs(n * line.width_secs), line.buckets.get(&n).copied().unwrap_or_default());
+        let row =
+            |n| (Time::from_secs(n * line.width_secs), line.buckets.get(&n).copied().unwrap_or_default());
         (Span::secs(line.width_secs), (first..first + line.len()).map(row).collect())
     }
 
@@ -66,8 +67,10 @@ impl Timeline {
 
     fn fold(&mut self) {
         // From 1 s by doubling to a minute and on would give odd widths: go by those that clocks show.
-        const WIDTHS: [i64; 17] =
-            [1, 5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 172_800];
+        const WIDTHS: [i64; 17] = [
+            1, 5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400,
+            172_800,
+        ];
         let old = self.width_secs;
         let wider = WIDTHS.into_iter().find(|&width| width > old && width % old == 0);
         self.width_secs = wider.unwrap_or(old * 2);

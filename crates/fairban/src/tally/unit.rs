@@ -33,7 +33,8 @@ impl Unit {
             IpNet::V4(Ipv4Net::from(Ipv4Addr::from_bits(low)))
         } else {
             let bits = u128::from((u64::from(high) << 32) | u64::from(low)) << 64;
-            Ipv6Net::new(Ipv6Addr::from_bits(bits), 64).map_or_else(|_| IpAddr::from(Ipv6Addr::from_bits(bits)).into(), IpNet::V6)
+            Ipv6Net::new(Ipv6Addr::from_bits(bits), 64)
+                .map_or_else(|_| IpAddr::from(Ipv6Addr::from_bits(bits)).into(), IpNet::V6)
         }
     }
 
@@ -57,5 +58,9 @@ impl fmt::Debug for Unit {
 
 /// A prefix for people: a single address without its length.
 pub(crate) fn show_prefix(prefix: &IpNet) -> String {
-    if prefix.prefix_len() == prefix.max_prefix_len() { prefix.addr().to_string() } else { prefix.trunc().to_string() }
+    if prefix.prefix_len() == prefix.max_prefix_len() {
+        prefix.addr().to_string()
+    } else {
+        prefix.trunc().to_string()
+    }
 }
