@@ -67,7 +67,6 @@ pub(crate) enum Verb {
 }
 
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch that a person sets")]
 pub(crate) struct ReplayArgs {
     /// Log files, plain or compressed (gzip, zstd, xz, bzip2); - for standard input; multilog folders
     ///

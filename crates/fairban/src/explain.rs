@@ -199,7 +199,8 @@ fn write_explanation(out: &mut impl Write, told: &Explanation, zone: &TimeZone) 
         told.evidence, told.limit
     )?;
     write_signals(out, "  ", &told.signals)?;
-    if let Some((id, kind, from, until)) = told.ban {
+    // Number 0 is no ban.
+    if let Some((id, kind, from, until)) = told.ban.filter(|(id, ..)| *id > 0) {
         let end = until.map_or("for ever".to_owned(), |until| format!("until {}", long(until, zone)));
         writeln!(out, "  last ban: #{id}, {}, from {} {end}", kind.name(), long(from, zone))?;
     }

@@ -43,7 +43,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Done {
     let checkpoint = read_all(&mut merge, &mut judge, &mut progress, args.state.is_some());
     progress.finish();
     let checkpoint = checkpoint?;
-    if !tell_of_logs(&mut merge, &mut judge, args) && !had_empty {
+    if !tell_of_logs(&merge, &mut judge) && !had_empty {
         return Err(Failure::new(Kind::Environment, "none of the logs could be read"));
     }
     judge.flush()?;
@@ -79,6 +79,9 @@ fn config() -> Config {
     Config { key: KEY, allow: Vec::new(), narrate: true }
 }
 
+/// What logs of earlier runs left.
+type Saved = Vec<(Family, StreamState)>;
+
 /// What there is to read, and what each log goes on from.
 type Logs = Vec<(Input, StreamState)>;
 
@@ -87,7 +90,7 @@ fn set_up(
     args: &ReplayArgs,
     saved: Option<State>,
     gathered: Gathered,
-) -> Result<(Judge, Logs, Vec<(Family, StreamState)>), Failure> {
+) -> Result<(Judge, Logs, Saved), Failure> {
     let Some(saved) = saved else {
         let fresh = gathered.inputs.into_iter().map(|input| (input, StreamState::default())).collect();
         let judge = Judge::new(Engine::new(config()), Tally::new(args.compare), args);
@@ -119,7 +122,7 @@ fn set_up(
 
 /// Gives each log what it goes on from: that of its rotated set where there is one, the youngest first; else that of the
 /// log at the same place on the command line. What nobody claims is kept as long as a line's beginning waits in it.
-fn claim(inputs: Vec<Input>, saved: Vec<(Family, StreamState)>) -> (Logs, Vec<(Family, StreamState)>) {
+fn claim(inputs: Vec<Input>, saved: Saved) -> (Logs, Saved) {
     let mut saved: Vec<Option<(Family, StreamState)>> = saved.into_iter().map(Some).collect();
     let same_family = |saved: &[Option<(Family, StreamState)>], input: &Input| {
         let members = saved.iter().enumerate().filter_map(|(at, log)| Some((at, log.as_ref()?)));
@@ -172,10 +175,10 @@ fn read_all(
 }
 
 /// Warns of what was wrong with each log, and adds up what was read; whether anything was.
-fn tell_of_logs(merge: &mut Merge, judge: &mut Judge, args: &ReplayArgs) -> bool {
+fn tell_of_logs(merge: &Merge, judge: &mut Judge) -> bool {
     let mut any = false;
     for (input, format, read) in merge.read() {
-        report::warn_of_log(input, format, read, args.state.is_some());
+        report::warn_of_log(input, format, read);
         any |= read.error.is_none() || read.lines > 0;
         judge.health.absorb(&read.health);
     }

@@ -155,8 +155,8 @@ impl Stream {
         let head = self.head?;
         let next = self.window.pop_front()?;
         if self.redo.is_some() {
-            let held = self.hold(&next);
-            self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(held.clone()));
+            let kept = self.hold(&next);
+            self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(kept.clone()));
         }
         self.latest = Some(head.key);
         let taken = match &next.text {
@@ -225,10 +225,10 @@ impl Stream {
     fn next_block(&mut self) -> bool {
         let Some(feed) = self.feed.take() else { return false };
         self.leave_block();
-        let (feed, fed) = feed.next();
-        self.feed = feed;
-        match fed {
-            Fed::Block(parsed) => self.enter_block(parsed),
+        let (rest, given) = feed.next();
+        self.feed = rest;
+        match given {
+            Fed::Block(parsed) => self.enter_block(*parsed),
             Fed::End((tail, error)) => {
                 self.tail = tail;
                 self.read.error = error;

@@ -17,7 +17,7 @@ use fairban_core::time::Time;
 use serde::{Deserialize, Serialize};
 
 use self::counting::{Counting, Counts};
-pub(crate) use self::people::{People, Person};
+pub(crate) use self::people::{Login, People, Person};
 pub(crate) use self::robots::{Logins, Robot, Robots};
 pub(crate) use self::timeline::{Bucket, Timeline};
 pub(crate) use self::unit::{Unit, show_prefix};
@@ -156,7 +156,12 @@ impl Tally {
         bucket.kept_out += u64::from(kept_out);
         let unit = Unit::of(seen.source);
         if success {
-            self.people.logged_in(unit, seen.time, &seen.account, hit, counts == Counts::Denies);
+            let login = Login {
+                hit,
+                rule_denies: counts == Counts::Denies,
+                banned: self.robots.around(seen.source).is_some(),
+            };
+            self.people.logged_in(unit, seen.time, &seen.account, login);
         } else {
             self.people.missed(unit, seen.time, failed, counts == Counts::Bans);
         }

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use fairban_core::account::Account;
 use fairban_core::escape::escaped;
 use fairban_core::time::{Span, Time};
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::unit::Unit;
 
-/// Strangers remembered: 24 bytes each, just under what fills a table of 2^20. Who fills it makes "first seen" of later robots
-/// late in a report, nothing else.
+/// Strangers remembered, at 24 bytes each. Who fills the table makes "first seen" of later robots late in a report, nothing
+/// else.
 const STRANGERS_MAX: usize = 900_000;
 
 /// Strangers not seen for so long are forgotten first.
@@ -63,18 +62,26 @@ impl Person {
     }
 }
 
+/// How a login stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Login {
+    /// It was a hit.
+    pub(crate) hit: bool,
+    /// The counting rule would have denied it.
+    pub(crate) rule_denies: bool,
+    /// Its source was banned at some time before.
+    pub(crate) banned: bool,
+}
+
 /// Everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct People {
-    strangers: HashMap<Unit, Stranger, FixedState>,
+    strangers: BTreeMap<Unit, Stranger>,
     known: BTreeMap<Unit, Person>,
     /// Sources seen, as far as they were remembered.
     pub(crate) sources: u64,
     swept_secs: u32,
 }
-
-/// A table whose order never shows needs no seed.
-pub(crate) type FixedState = std::hash::BuildHasherDefault<siphasher::sip::SipHasher13>;
 
 impl People {
     /// An attempt that did not succeed, or a connection.
@@ -102,14 +109,7 @@ impl People {
     }
 
     /// A login.
-    pub(crate) fn logged_in(
-        &mut self,
-        unit: Unit,
-        time: Time,
-        account: &Account,
-        hit: bool,
-        rule_denies: bool,
-    ) {
+    pub(crate) fn logged_in(&mut self, unit: Unit, time: Time, account: &Account, login: Login) {
         let stranger = self.strangers.remove(&unit);
         if !self.known.contains_key(&unit) {
             if self.known.len() >= PEOPLE_MAX {
@@ -121,8 +121,9 @@ impl People {
         let Some(person) = self.known.get_mut(&unit) else { return };
         person.last = person.last.max(time);
         person.successes += 1;
-        person.hits += u32::from(hit);
-        person.rule_denied += u32::from(rule_denies);
+        person.hits += u32::from(login.hit);
+        person.rule_denied += u32::from(login.rule_denies);
+        person.banned |= login.banned;
         let tag = account.key().map_or(0, |key| tag(key.as_bytes()));
         if person.accounts.len() < ACCOUNTS_MAX && !person.accounts.contains(&tag) {
             person.accounts.push(tag);

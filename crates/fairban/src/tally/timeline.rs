@@ -5,8 +5,14 @@ use std::collections::BTreeMap;
 use fairban_core::time::{Span, Time};
 use serde::{Deserialize, Serialize};
 
-/// Twice as many as a terminal shows, so that folding them leaves enough.
-const BUCKETS_MAX: i64 = 128;
+/// Many times what a terminal shows, so that folding them leaves a choice of widths.
+const BUCKETS_MAX: i64 = 1_024;
+
+/// Widths that clocks show, in seconds: to a minute by doubling would give odd ones.
+const WIDTHS: [i64; 20] = [
+    1, 5, 10, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400,
+    172_800, 345_600, 604_800,
+];
 
 /// Counters over time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +48,14 @@ impl Timeline {
     /// The width of a bucket, and the buckets from the first to the last with the time at which each begins.
     pub(crate) fn rows(&self, at_most: usize) -> (Span, Vec<(Time, Bucket)>) {
         let mut line = self.clone();
-        while line.len() > at_most as i64 {
-            line.fold();
+        let fits = |width: &i64| line.len_at(*width) <= at_most as i64;
+        match WIDTHS.into_iter().filter(|width| width % line.width_secs == 0).find(fits) {
+            Some(width) => line.fold_to(width),
+            None => {
+                while line.len() > at_most as i64 {
+                    line.fold();
+                }
+            }
         }
         let Some((&first, _)) = line.buckets.first_key_value() else { return (Span::ZERO, Vec::new()) };
         let row =
@@ -52,8 +64,14 @@ impl Timeline {
     }
 
     fn len(&self) -> i64 {
+        self.len_at(self.width_secs)
+    }
+
+    /// How many buckets there would be at another width, a multiple of this one.
+    fn len_at(&self, width_secs: i64) -> i64 {
+        let at = |n: i64| (n * self.width_secs).div_euclid(width_secs);
         match (self.buckets.first_key_value(), self.buckets.last_key_value()) {
-            (Some((first, _)), Some((last, _))) => last - first + 1,
+            (Some((&first, _)), Some((&last, _))) => at(last) - at(first) + 1,
             _ => 0,
         }
     }
@@ -66,16 +84,15 @@ impl Timeline {
     }
 
     fn fold(&mut self) {
-        // From 1 s by doubling to a minute and on would give odd widths: go by those that clocks show.
-        const WIDTHS: [i64; 17] = [
-            1, 5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400,
-            172_800,
-        ];
         let old = self.width_secs;
         let wider = WIDTHS.into_iter().find(|&width| width > old && width % old == 0);
-        self.width_secs = wider.unwrap_or(old * 2);
+        self.fold_to(wider.unwrap_or(old * 2));
+    }
+
+    fn fold_to(&mut self, width_secs: i64) {
+        let old = std::mem::replace(&mut self.width_secs, width_secs);
         for (at, bucket) in std::mem::take(&mut self.buckets) {
-            let into = self.buckets.entry((at * old).div_euclid(self.width_secs)).or_default();
+            let into = self.buckets.entry((at * old).div_euclid(width_secs)).or_default();
             into.successes += bucket.successes;
             into.failures += bucket.failures;
             into.kept_out += bucket.kept_out;
