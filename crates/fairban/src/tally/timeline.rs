@@ -79,10 +79,6 @@ impl Timeline {
         (Span::secs(line.width_secs), rows)
     }
 
-    fn len(&self) -> i64 {
-        self.len_at(self.width_secs)
-    }
-
     /// How many buckets there would be at another width, a multiple of this one.
     fn len_at(&self, width_secs: i64) -> i64 {
         if self.buckets.is_empty() {
