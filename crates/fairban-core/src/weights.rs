@@ -138,6 +138,8 @@ pub(crate) const SAME_SECRET_TRIES: u16 = 3;
 pub(crate) const FAST_REPEAT: Nats = Nats::milli(2_000);
 /// Tries at one account within a minute that no person and no mail program makes.
 pub(crate) const FAST_TRIES: u16 = 20;
+/// Tries at one account within a minute when a session repeats itself: mail programs do not, and nobody types so fast.
+pub(crate) const TYPED_TRIES: u16 = 10;
 /// The most that the gaps between new accounts can add to one source.
 pub(crate) const SPEED_SUM: Nats = Nats::milli(4_000);
 /// The most that the measured prior lowers the limit, for strangers only.

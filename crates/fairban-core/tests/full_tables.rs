@@ -1,6 +1,8 @@
 //! Each table filled with the cheapest traffic an attacker has: no familiar source is forgotten, no robot in progress is
 //! freed, and nothing grows beyond its bound.
 
+#![allow(clippy::print_stdout, reason = "tests print what they measured")]
+
 mod world;
 
 use fairban_core::limits::Limits;

@@ -1,6 +1,8 @@
 //! Random mixtures of honest people and robots, from fixed seeds: other proportions, rhythms and habits in each. What no
 //! scenario thought of shows here.
 
+#![allow(clippy::print_stdout, reason = "tests print what they measured")]
+
 mod world;
 
 use fairban_core::event::{AuthEvent, Outcome, Service};

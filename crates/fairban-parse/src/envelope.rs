@@ -36,7 +36,8 @@ const HOST_BYTES_MAX: usize = 255;
 pub fn split(line: &[u8]) -> Option<(RawStamp<'_>, Record<'_>)> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let text = after_priority(line)?;
-    let (stamp, head) = match text.strip_prefix(b"1 ") {
+    let versioned = if text.len() < line.len() { text.strip_prefix(b"1 ") } else { None };
+    let (stamp, head) = match versioned {
         Some(rest) => rfc5424(rest)?,
         None => match scan(text)? {
             (stamp, Writer::Syslog, rest) => (stamp, after_host(rest)?),
@@ -119,13 +120,18 @@ fn after_host(text: &[u8]) -> Option<Head<'_>> {
         return (!head.program.is_empty()).then_some(head);
     }
     let text = &text[end + 1..];
-    if let Some((first, rest)) = word(&text[..text.len().min(PROGRAM_BYTES_MAX)])
-        && is_facility_and_severity(first)
-    {
-        let _ = rest;
-        return Some(after_tag(&text[first.len() + 1..]));
+    Some(after_tag(after_severity(text)))
+}
+
+/// Takes busybox' `mail.notice ` off the front. A tag ends in a colon, so most lines are told apart by one byte.
+fn after_severity(text: &[u8]) -> &[u8] {
+    let beginning = &text[..text.len().min(PROGRAM_BYTES_MAX)];
+    match beginning.iter().position(|&byte| byte == b' ') {
+        Some(end) if end > 0 && text[end - 1] != b':' && is_facility_and_severity(&text[..end]) => {
+            &text[end + 1..]
+        }
+        _ => text,
     }
-    Some(after_tag(text))
 }
 
 /// `TAG: BODY`, or a line of Dovecot's own file.
@@ -140,12 +146,9 @@ fn after_stamp(text: &[u8]) -> Head<'_> {
 fn after_tag(text: &[u8]) -> Head<'_> {
     let none = Head { program: &[], pid: None, body: text };
     let beginning = &text[..text.len().min(PROGRAM_BYTES_MAX + 1)];
-    let Some(end) = beginning.iter().position(|byte| matches!(byte, b'[' | b':' | b' ')) else { return none };
+    let Some(end) = beginning.iter().position(|&byte| ENDS_PROGRAM[usize::from(byte)]) else { return none };
     let (program, rest) = text.split_at(end);
-    let (pid, rest) = match after_pid(rest) {
-        Some((pid, rest)) => (pid, rest),
-        None => (None, rest),
-    };
+    let (pid, rest) = if rest[0] == b'[' { after_pid(rest).unwrap_or((None, rest)) } else { (None, rest) };
     let Some(body) = rest.strip_prefix(b":") else { return none };
     if program.is_empty() {
         return none;
@@ -157,17 +160,38 @@ fn after_tag(text: &[u8]) -> Head<'_> {
 fn after_pid(text: &[u8]) -> Option<(Option<u32>, &[u8])> {
     const PID_BYTES_MAX: usize = 16;
     let inside = text.strip_prefix(b"[")?;
-    let end = memchr(b']', &inside[..inside.len().min(PID_BYTES_MAX + 1)])?;
+    let end = inside.iter().take(PID_BYTES_MAX + 1).position(|&byte| byte == b']')?;
     Some((number(&inside[..end]), &inside[end + 1..]))
 }
+
+/// A byte that ends a program's name.
+static ENDS_PROGRAM: [bool; 256] = {
+    let mut table = [false; 256];
+    table[b'[' as usize] = true;
+    table[b':' as usize] = true;
+    table[b' ' as usize] = true;
+    table
+};
+
+/// What hosts are made of: names, IPv4 and IPv6 addresses, and the `source@host/relay` chains that relays write.
+static HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] =
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'@' | b'/' | b'%');
+        byte += 1;
+    }
+    table
+};
 
 fn is_host(host: &[u8]) -> bool {
     !host.is_empty() && host.len() <= HOST_BYTES_MAX && host.iter().all(|&byte| is_host_byte(byte))
 }
 
-/// Names, IPv4 and IPv6 addresses, and the `source@host/relay` chains that relays write.
-const fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'@' | b'/' | b'%')
+fn is_host_byte(byte: u8) -> bool {
+    HOST[usize::from(byte)]
 }
 
 /// `mail.notice`, as busybox has it before the tag.

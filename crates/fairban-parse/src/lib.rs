@@ -9,6 +9,7 @@
 
 pub mod clock;
 pub mod envelope;
+mod gap;
 pub mod health;
 pub mod parser;
 pub mod record;

@@ -1,10 +1,10 @@
 //! One line in, at most one event out.
 
 use fairban_core::event::{AuthEvent, Service, Witness};
-use memchr::memmem;
 
 use crate::clock::believable_session_start;
 use crate::envelope::{number, split};
+use crate::gap::{self, Gap};
 use crate::health::Health;
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
@@ -65,9 +65,16 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         };
-        let Some(service) = claim(&record) else {
-            let gap = lost(&record).and_then(|(service, lost)| Some((raw.parse()?, service, lost)));
-            let Some((stamp, service, lost)) = gap else {
+        let (record, times, service) = if raw.is_multilog() {
+            (record, 1, claim_multilog(&record))
+        } else {
+            let (record, times) = repeated(&record).unwrap_or((record, 1));
+            (record, times, claim(&record))
+        };
+        let Some(service) = service else {
+            // Where a client may have written the whole record, it does not say that others are missing.
+            let gap = if raw.is_multilog() { None } else { gap::read(&record) };
+            let Some((stamp, Gap { service, lost })) = gap.and_then(|gap| Some((raw.parse()?, gap))) else {
                 health.foreign += 1;
                 return Parsed::Foreign;
             };
@@ -76,7 +83,7 @@ impl Parser {
         };
         let counters = &mut health.services[service.index()];
         counters.lines += 1;
-        match self.read(service, &record) {
+        match self.grammar(service, &record) {
             Reading::Quiet => {
                 counters.understood += 1;
                 Parsed::Nothing(service)
@@ -93,21 +100,10 @@ impl Parser {
                 };
                 counters.understood += 1;
                 counters.events += 1;
+                event.times = event.times.saturating_mul(times);
                 check_witness(&mut event, &record, &stamp);
                 Parsed::Event(stamp, event)
             }
-        }
-    }
-
-    /// Reads a record, or the one inside `message repeated N times: [ … ]`.
-    fn read(&self, service: Service, record: &Record<'_>) -> Reading {
-        let Some((times, inner)) = repeated(record) else { return self.grammar(service, record) };
-        match self.grammar(service, &inner) {
-            Reading::Event(mut event) => {
-                event.times = times;
-                Reading::Event(event)
-            }
-            other => other,
         }
     }
 
@@ -127,11 +123,11 @@ impl Parser {
 /// Which service a record belongs to: by its program, and where builds and sites change that, by the start of its body.
 fn claim(record: &Record<'_>) -> Option<Service> {
     match record.program {
-        b"vpopmail" => return Some(Service::Vpopmail),
+        b"vpopmail" | b"vchangepw" => return Some(Service::Vpopmail),
         b"dovecot" => return Some(Service::Dovecot),
         b"sshd" | b"sshd-session" | b"sshd-auth" => return Some(Service::Sshd),
         b"tcpserver" => return Some(Service::Tcpserver),
-        b"sslserver" => return Some(Service::Sslserver),
+        b"sslserver" | b"sslhandle" => return Some(Service::Sslserver),
         b"postfix" => return Some(Service::Postfix),
         _ => {}
     }
@@ -142,86 +138,53 @@ fn claim(record: &Record<'_>) -> Option<Service> {
     match record.body.first()? {
         b'v' if record.body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),
         b'p' if record.body.starts_with(b"pam_") => Some(Service::Pam),
-        // vchkpw's standard error, in the log of the tcpserver that it runs under.
-        b'u' | b'd' if record.program.is_empty() && is_invalid_name(record.body) => Some(Service::Tcpserver),
         _ => None,
     }
 }
 
-fn is_invalid_name(body: &[u8]) -> bool {
-    body.starts_with(b"user invalid ") || body.starts_with(b"domain invalid ")
+/// Which service a record of multilog's belongs to: the superserver whose log this is, or none.
+///
+/// vchkpw and the daemons log to syslog. What bears their name here is vchkpw's standard error, or was written by a
+/// client who got a line feed into that, and may be a perfect line of a login at any of them.
+fn claim_multilog(record: &Record<'_>) -> Option<Service> {
+    match claim(record) {
+        Some(service @ (Service::Tcpserver | Service::Sslserver)) => Some(service),
+        Some(Service::Vpopmail) => Some(Service::Tcpserver),
+        _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => {
+            Some(Service::Tcpserver)
+        }
+        _ => None,
+    }
 }
 
-/// rsyslog's and syslogd's `message repeated 3 times: [ BODY]`, anchored at both ends.
-fn repeated<'a>(record: &Record<'a>) -> Option<(u16, Record<'a>)> {
+/// Opens rsyslog's and syslogd's `message repeated 3 times: [ BODY]`: the inner record, and how often it stands for itself.
+///
+/// Both ends are the syslog daemon's, and nothing between them counts here.
+fn repeated<'a>(record: &Record<'a>) -> Option<(Record<'a>, u16)> {
     let rest = record.body.strip_prefix(b"message repeated ")?;
-    let (times, at) = leading_number(rest)?;
-    let body = rest[at..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let times = number(&rest[..digits])?.clamp(1, TIMES_MAX) as u16;
+    let body = rest[digits..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;
     let body = body.strip_prefix(b" ").unwrap_or(body);
     let body_at = record.body_at + (record.body.len() - 1 - body.len()) as u32;
-    Some((times.clamp(1, TIMES_MAX) as u16, Record { body, body_at, ..*record }))
-}
-
-/// A notice that lines are missing: whose, and how many.
-fn lost(record: &Record<'_>) -> Option<(Option<Service>, u32)> {
-    match record.program {
-        // syslogd without the line it repeats: as good as lost.
-        b"" => {
-            let rest = record.body.strip_prefix(b"last message repeated ")?;
-            let (times, at) = leading_number(rest)?;
-            rest[at..].starts_with(b" time").then_some((None, times))
-        }
-        b"rsyslogd" => {
-            memmem::find(record.body, b"rate-limiting")?;
-            memmem::find(record.body, b"lost")?;
-            Some((service_named(record.body), number_before_messages(record.body)))
-        }
-        b"systemd-journald" | b"systemd-journal" | b"journal" => {
-            let rest =
-                record.body.strip_prefix(b"Suppressed ").or_else(|| record.body.strip_prefix(b"Missed "))?;
-            Some((service_named(rest), leading_number(rest).map_or(0, |(count, _)| count)))
-        }
-        _ => None,
-    }
-}
-
-/// The service whose unit or process a notice names.
-fn service_named(body: &[u8]) -> Option<Service> {
-    let named = |name: &[u8]| memmem::find(body, name).is_some();
-    if named(b"sshd") || named(b"ssh.service") {
-        Some(Service::Sshd)
-    } else if named(b"dovecot") {
-        Some(Service::Dovecot)
-    } else if named(b"postfix") || named(b"smtpd") {
-        Some(Service::Postfix)
-    } else if named(b"vchkpw") || named(b"vpopmail") {
-        Some(Service::Vpopmail)
-    } else {
-        None
-    }
-}
-
-/// The number in `lost 250 messages` or `250 messages lost`; 0 if there is none.
-fn number_before_messages(body: &[u8]) -> u32 {
-    let Some(end) = memmem::find(body, b" messages") else { return 0 };
-    let digits = body[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    number(&body[end - digits..end]).unwrap_or(0)
-}
-
-fn leading_number(text: &[u8]) -> Option<(u32, usize)> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    Some((number(&text[..digits])?, digits))
+    Some((Record { body, body_at, ..*record }, times))
 }
 
 /// A session id that decodes to another address only speaks against the line if it can be Dovecot's own: if the
 /// connection it tells of began near the line's stamp.
 fn check_witness(event: &mut AuthEvent, record: &Record<'_>, stamp: &Stamp) {
     if event.witness == Witness::Contradicts {
-        let start = dovecot::session_id(record).and_then(dovecot::session_start);
+        let start =
+            dovecot::session_id(record).filter(|id| !is_hexadecimal(id)).and_then(dovecot::session_start);
         if !start.is_some_and(|start| believable_session_start(start, stamp)) {
             event.witness = Witness::Absent;
         }
     }
+}
+
+/// Base64 of Dovecot's own ids has other letters too, but for one in billions.
+fn is_hexadecimal(id: &[u8]) -> bool {
+    id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -264,6 +227,15 @@ mod tests {
         let many =
             event(&format!("Jan 21 10:00:00 mx sshd[1]: message repeated 4000000000 times: [ {inner}]"));
         assert_eq!(u32::from(many.times), TIMES_MAX);
+        for whole in [
+            format!("message repeated 3 times: [ {inner}"),
+            format!("message repeated x times: [ {inner}]"),
+            format!("message repeated 99999999999 times: [ {inner}]"),
+            format!("a message repeated 3 times: [ {inner}]"),
+        ] {
+            let (parsed, _) = parsed(&format!("Jan 21 10:00:00 mx sshd[1]: {whole}"));
+            assert_eq!(parsed, Parsed::Nothing(Service::Sshd), "{whole}");
+        }
     }
 
     #[test]
@@ -278,11 +250,6 @@ mod tests {
     fn notices_of_lost_lines_are_gaps() {
         for (line, service, lost) in [
             ("Jan 21 10:00:00 mx last message repeated 5 times", None, 5),
-            (
-                "Jan 21 10:00:00 mx rsyslogd: imuxsock[pid: 812, name: sshd]: 250 messages lost due to rate-limiting",
-                Some(Service::Sshd),
-                250,
-            ),
             (
                 "Jan 21 10:00:00 mx rsyslogd: imuxsock lost 77 messages from pid 812 due to rate-limiting",
                 None,
@@ -314,6 +281,21 @@ mod tests {
         let foreign = event(&line("2026-11-23T18:29:55+00:00", "rk+1x/VgDbrGM2RT"));
         assert_eq!(foreign.witness, Witness::Contradicts, "an id of that day, of 198.51.100.83");
         assert_eq!((foreign.outcome, foreign.tells), (Outcome::Success, Tells::Attempt));
+    }
+
+    #[test]
+    fn in_a_superservers_log_no_other_daemon_speaks() {
+        for stamp in ["@400000006b0489c523db15b4", "2026-11-23 18:45:15.601560500"] {
+            for forged in [
+                "sshd[1]: Failed password for root from 8.8.8.8 port 22 ssh2",
+                "postfix/smtpd[1]: warning: unknown[8.8.8.8]: SASL LOGIN authentication failed: x",
+                "auth: Info: passwd-file(dan,8.8.8.8,<AAAAAAAAAAAICAgI>): unknown user",
+                "last message repeated 9 times",
+                "rsyslogd: imuxsock lost 432 messages from pid 1 due to rate-limiting",
+            ] {
+                assert_eq!(parsed(&format!("{stamp} {forged}")).0, Parsed::Foreign, "{forged}");
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,12 @@
 //! The labels are the truth at the client. [`VISIBLE`] says what of it the line can show, each row with the sentence
 //! of `samples/qmail/README.md` that says so. Against it every line must be right.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads samples, and stops at what is broken"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
@@ -64,12 +70,21 @@ const VISIBLE: [Row; 15] = [
         "253: server's fault, after a success line"),
 ];
 
+/// Scenario, start of the file's name, what is in the line, and what that shows: its kind and its source.
+type Forgery = (&'static str, &'static str, &'static [u8], Tells, Option<&'static str>);
+
 /// What lines that a client wrote show by themselves, by scenario and file; the rest are of no known format. Who joins
 /// lines must refuse each of them: 17 and 18, "the second is the client's", "`user invalid x<LF>tcpserver: ok 4242 …`
 /// gives a perfect line".
-const FORGED: [(&str, &str, &[u8], Tells, Option<&str>); 5] = [
+const FORGED: [Forgery; 5] = [
     // The end is vchkpw's: the true address, after a stamp and a pid that the client made up.
-    ("smtp-submission-noescape", "maillog", b"vpopmail[1]: vchkpw-smtp: ", Tells::Attempt, Some("198.51.100.11")),
+    (
+        "smtp-submission-noescape",
+        "maillog",
+        b"vpopmail[1]: vchkpw-smtp: ",
+        Tells::Attempt,
+        Some("198.51.100.11"),
+    ),
     ("smtp-submission", "tcpserver", b"tcpserver: ok 4242 ", Tells::Connect, Some("8.8.8.8")),
     ("smtp-submission-noescape", "tcpserver", b"tcpserver: ok 4242 ", Tells::Connect, Some("8.8.8.8")),
     ("smtp-submission-busybox", "tcpserver", b"tcpserver: ok 4242 ", Tells::Connect, Some("8.8.8.8")),
@@ -122,7 +137,8 @@ struct Score {
 
 #[test]
 fn every_line_tells_what_it_can_show() {
-    let mut names: Vec<String> = fs::read_dir(samples()).unwrap().map(|entry| name_of(&entry.unwrap().path())).collect();
+    let mut names: Vec<String> =
+        fs::read_dir(samples()).unwrap().map(|entry| name_of(&entry.unwrap().path())).collect();
     names.retain(|name| samples().join(name).is_dir());
     names.sort();
     assert_eq!(names.len(), 26, "{names:?}");
@@ -140,7 +156,30 @@ fn every_line_tells_what_it_can_show() {
     println!("all: {}/{}", all.right, all.labelled);
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(all.right, all.labelled);
-    assert!(all.labelled > 12_000, "only {} labelled lines were found", all.labelled);
+    assert!(all.labelled > 10_000, "only {} labelled lines were found", all.labelled);
+}
+
+#[test]
+fn the_founding_logs_are_understood_whole() {
+    let robot = Some("24.220.50.36".parse().unwrap());
+    let of_robot = |path: &str, tells: fn(Tells, Option<u16>) -> bool| {
+        let (parser, mut health, mut count) = (Parser::new([7; 16]), Health::default(), 0);
+        for line in bytes(path).strip_suffix(b"\n").unwrap().split(|&b| b == b'\n') {
+            let Parsed::Event(_, event) = parser.line(line, &mut health) else {
+                panic!("{path}: {}", String::from_utf8_lossy(line));
+            };
+            count += usize::from(event.source == robot && tells(event.tells, event.port));
+        }
+        count
+    };
+    let is_pid = |tells, port: Option<u16>| tells == Tells::Connect && port.is_none();
+    let is_ok = |tells, port: Option<u16>| tells == Tells::Connect && port.is_some();
+    let is_attempt = |tells, _| tells == Tells::Attempt;
+    assert_eq!(of_robot("../founding/seed/tcpserver.log", is_pid), 1);
+    assert_eq!(of_robot("../founding/seed/maillog", is_attempt), 0);
+    assert_eq!(of_robot("../founding/reconstruction.tcpserver.log", is_pid), 8_200);
+    assert_eq!(of_robot("../founding/reconstruction.tcpserver.log", is_ok), 8_200);
+    assert!(of_robot("../founding/reconstruction.maillog", is_attempt) > 7_900);
 }
 
 impl Scenario {
@@ -200,7 +239,9 @@ impl Scenario {
             };
             score.labelled += usize::from(label.is_some());
             score.right += usize::from(label.is_some() && complaint.is_none());
-            wrong.extend(complaint.map(|complaint| format!("{}/{file}:{}: {complaint}", self.name, index + 1)));
+            wrong.extend(
+                complaint.map(|complaint| format!("{}/{file}:{}: {complaint}", self.name, index + 1)),
+            );
         }
         let odd: u64 = health.services.iter().map(|service| service.login_like).sum();
         assert_eq!(odd, 0, "{}/{file}: lines that look like logins are not understood", self.name);
@@ -213,7 +254,8 @@ impl Scenario {
         match (parsed, expected) {
             (Parsed::Event(stamp, event), Some(expected)) => {
                 let seen = Seen::of(event);
-                let time = (!is_at(stamp, &label.time) && label.event != "forged").then(|| format!("at {stamp:?}"));
+                let time =
+                    (!is_at(stamp, &label.time) && label.event != "forged").then(|| format!("at {stamp:?}"));
                 time.or_else(|| (seen != expected).then(|| format!("{seen:?}\n    instead of {expected:?}")))
             }
             (Parsed::Event(_, event), None) => Some(format!("{event:?}\n    instead of nothing")),
@@ -242,7 +284,9 @@ impl Scenario {
         match label.event.as_str() {
             "auth" => Some(self.expected_attempt(label)),
             // 18: "the remains after a line `user invalid`/`domain invalid` … are suspect".
-            "noise" => Some(Seen::new(Tells::Torn)),
+            "noise" if contains(line, b" invalid ") => Some(Seen::new(Tells::Torn)),
+            // "Standard error (lands in tcpserver's multilog): … `vchkpw: Unable to create directory …`"
+            "noise" | "other" => None,
             "forged" => self.expected_forgery(file, line),
             "ok" | "deny" => Some(Seen {
                 source,
@@ -261,7 +305,6 @@ impl Scenario {
                 let in_use = if line.ends_with(b"200/200") { 200 } else { 199 };
                 Some(Seen::new(Tells::Slots { in_use, slots: 200 }))
             }
-            "other" => None,
             unknown => panic!("{}/{file}: an event {unknown}", self.name),
         }
     }
@@ -274,7 +317,8 @@ impl Scenario {
             None => label.session.strip_prefix('v').and_then(|pid| pid.parse().ok()),
         };
         let (_, protocol) = PROTOCOLS.iter().find(|(start, _)| self.name.starts_with(start)).unwrap();
-        let mut seen = Seen { protocol: Some(*protocol), session: Session::Pid(pid.unwrap()), ..Seen::new(tells) };
+        let mut seen =
+            Seen { protocol: Some(*protocol), session: Session::Pid(pid.unwrap()), ..Seen::new(tells) };
         if label.logged_source == "(cut off: next line)" {
             // 17: "The real line then ends without an address."
             seen.tells = Tells::Torn;
@@ -287,11 +331,12 @@ impl Scenario {
         seen.mechanism = match (label.format.as_str(), label.mechanism.as_str()) {
             // 545: "`LOGIN` is logged as `PLAIN`".
             ("login-success", "PLAIN" | "LOGIN") => Some(Mechanism::Plain),
-            ("login-success", _) => Some(Mechanism::Digest),
             // 24: "At levels p and v a digest can be guessed from 32 lower-case hex digits as `P`; a client can type
             // those as a password (`odd-input`)": there the label does not say what the line shows.
             ("password-fail-with-secret", _) if self.name.starts_with("odd-input") => None,
-            ("password-fail-with-secret", "APOP" | "CRAM-MD5") => Some(Mechanism::Digest),
+            ("login-success", _) | ("password-fail-with-secret", "APOP" | "CRAM-MD5") => {
+                Some(Mechanism::Digest)
+            }
             ("password-fail-with-secret" | "system-password-fail-with-secret", _) => Some(Mechanism::Plain),
             _ => Some(Mechanism::Unknown),
         };
@@ -329,7 +374,8 @@ impl Scenario {
     fn account(&self, account: &[u8], shown: Shown) -> Account {
         let written: Vec<u8> = account.iter().flat_map(|&byte| self.written(byte)).collect();
         // 15: "No domain: `alice@:IP`."
-        let name = if shown == Shown::Split { written.strip_suffix(b"@").unwrap_or(&written) } else { &written };
+        let name =
+            if shown == Shown::Split { written.strip_suffix(b"@").unwrap_or(&written) } else { &written };
         if shown == Shown::Hidden || name.is_empty() {
             Account::Hidden
         } else if shown == Shown::Raw && account.len() >= 154 {
@@ -342,15 +388,14 @@ impl Scenario {
 
     /// 16: how the syslog daemon of this scenario writes a byte.
     fn written(&self, byte: u8) -> Vec<u8> {
-        let is_control = byte < 32 || byte == 127;
-        if self.name.ends_with("-noescape") || !is_control {
+        if self.name.ends_with("-noescape") || byte >= 32 {
             return vec![byte];
         }
         if !self.name.ends_with("-busybox") {
             return format!("#{byte:03o}").into_bytes();
         }
         match byte {
-            b'\t' | 127 => vec![byte],
+            b'\t' => vec![byte],
             b'\n' => vec![b' '],
             _ => vec![b'^', byte + 64],
         }
@@ -462,7 +507,7 @@ fn bytes(path: &str) -> Vec<u8> {
         return fs::read(samples().join(path)).unwrap();
     }
     let mut text = Vec::new();
-    flate2::read::GzDecoder::new(fs::File::open(packed).unwrap()).read_to_end(&mut text).unwrap();
+    flate2::read::GzDecoder::new(fs::read(packed).unwrap().as_slice()).read_to_end(&mut text).unwrap();
     text
 }
 

@@ -1,2 +1,50 @@
-//! The program.
-fn main() {}
+//! The program `fairban`: reads login logs, tells robots from people, and says what it would do about them.
+//!
+//! Verbs are in [`cli`]; the main job, `replay`, is put together in [`replay`].
+
+mod cli;
+mod documents;
+mod error;
+mod explain;
+mod input;
+mod json;
+mod pipeline;
+mod progress;
+mod replay;
+mod report;
+mod state;
+mod tally;
+mod when;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Verb};
+use crate::error::{Failure, Kind};
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let failure = Failure::new(Kind::Internal, format!("fairban made a mistake: {panic}"));
+        error::tell(&failure.hint("please report it, with the lines of the log that lead to it if you can"));
+        std::process::exit(i32::from(Kind::Internal.code()));
+    }));
+    let cli = Cli::parse();
+    let done = match cli.verb {
+        Verb::Replay(args) => replay::replay(&args),
+        Verb::Completions { shell } => documents::completions(shell),
+        Verb::Man => documents::man(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough (`| head`): nothing is wrong.
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            error::tell(&failure);
+            ExitCode::from(failure.kind().code())
+        }
+    }
+}
+
+/// What verbs return.
+type Done = Result<(), Failure>;

@@ -30,10 +30,6 @@ impl<K: Ord + Copy, V, const BOUND: usize> Aged<K, V, BOUND> {
         Aged { entries: BTreeMap::new(), order: BTreeMap::new(), next: 0, horizon: None }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     pub(super) fn lookup(&mut self, key: &K) -> Option<&mut V> {
         self.entries.get_mut(key).map(|slot| &mut slot.value)
     }

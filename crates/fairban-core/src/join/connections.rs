@@ -36,12 +36,18 @@ pub(super) const SOURCES_MAX: usize = 65_536;
 /// Most distinct stamps of logins remembered of one source; more are counted at a later stamp.
 const STAMPS_MAX: usize = 64;
 
+/// Most logins remembered before the first line of tcpserver: whole seconds sort before it.
+const EARLY_MAX: usize = 1_024;
+
 /// How far vchkpw's stamp may lie outside the connection, and how long after its end a connection waits for it.
 pub(super) const SLACK: Span = Span::secs(3);
 
 /// How long after a complaint of vchkpw tcpserver's lines are suspect. multilog stamps what it reads at once with
 /// stamps some microseconds apart.
 const FORGING_TIME: Span = Span::millis(1);
+
+/// Most processes of which a `pid` line right behind a complaint is remembered: the client's text has room for five.
+const DOUBTED_MAX: usize = 16;
 
 /// A connection whose end was not told after so long has lost it.
 const OPEN_MAX: Span = Span::hours(24);
@@ -88,7 +94,9 @@ enum Due {
 pub(super) enum Taken {
     /// It counts.
     Believed,
-    /// Forged, or likely to be: it does not.
+    /// It came when lines may be forged: it does not count.
+    Doubted,
+    /// It speaks of a connection that was never accepted: a client wrote it.
     Forged,
 }
 
@@ -104,8 +112,12 @@ pub(super) struct Connections {
     due: VecDeque<(Time, Due)>,
     /// The last complaint of vchkpw in this log.
     complaint: Option<Time>,
-    /// Any line of tcpserver was read: only then are logins remembered.
+    /// Processes whose `pid` line came right behind it.
+    doubted: Vec<u32>,
+    /// Any line of tcpserver was read: only then are logins remembered by source.
     active: bool,
+    /// The logins of the last seconds before that: engine time, stamp, source.
+    early: VecDeque<(Time, Time, IpAddr)>,
 }
 
 impl Connections {
@@ -120,46 +132,84 @@ impl Connections {
 
     /// A line of tcpserver.
     pub(super) fn handle(&mut self, now: Time, event: &AuthEvent, out: &mut VecDeque<Joined>) -> Taken {
-        self.active = true;
+        if !self.active {
+            self.active = true;
+            for (_, stamp, source) in core::mem::take(&mut self.early) {
+                self.login(now, stamp, source);
+            }
+        }
         if event.tells == Tells::Torn {
             self.complaint = Some(event.time);
+            self.doubted.clear();
             return Taken::Believed;
         }
-        let suspect =
+        let doubted =
             self.complaint.is_some_and(|at| at <= event.time && event.time <= at.plus(FORGING_TIME));
         match (event.tells, event.session, event.source) {
-            (Tells::Slots { in_use, slots }, ..) if !suspect => {
-                self.slots(now, event.service, in_use, slots, out)
-            }
-            (Tells::Connect, Session::Pid(pid), Some(source)) if !suspect => {
-                if event.port.is_none() {
+            (Tells::Connect, Session::Pid(pid), Some(source)) if event.port.is_none() => {
+                if !doubted {
                     self.accepted(now, event, pid, source);
-                } else if let Some(connection) = self.confirmed(pid, source) {
-                    connection.protocol = Some(event.protocol);
-                } else {
-                    return Taken::Forged;
+                } else if self.doubted.len() < DOUBTED_MAX {
+                    self.doubted.push(pid);
                 }
             }
-            (Tells::TurnedAway, Session::Pid(pid), Some(source)) if !suspect => {
-                let Some(connection) = self.confirmed(pid, source) else { return Taken::Forged };
-                connection.denied = true;
-                out.push_back(Joined::TurnedAway { time: now, service: event.service, source });
+            (Tells::Connect | Tells::TurnedAway, Session::Pid(pid), Some(source)) => {
+                return self.admitted(now, event, pid, source, doubted, out);
             }
             // A forged end may hide that a connection is open, but never tells anything about it. A true one that
             // were ignored would leave the connection open for ever.
-            (Tells::End { .. }, Session::Pid(pid), _) => self.ended(now, event.time, pid, suspect),
+            (Tells::End { .. }, Session::Pid(pid), _) => self.ended(now, event.time, pid, doubted),
+            (Tells::Slots { in_use, slots }, ..) if !doubted => {
+                self.slots(now, event.service, in_use, slots, out);
+            }
             (Tells::Fault, ..) => out.push_back(Joined::Fault { time: now, service: event.service }),
             (Tells::Gap { lost }, ..) => {
-                out.push_back(Joined::Gap { time: now, service: event.service, lost })
+                out.push_back(Joined::Gap { time: now, service: event.service, lost });
             }
             _ => {}
         }
-        if suspect { Taken::Forged } else { Taken::Believed }
+        if doubted { Taken::Doubted } else { Taken::Believed }
+    }
+
+    /// An `ok` or `deny` line.
+    fn admitted(
+        &mut self,
+        now: Time,
+        event: &AuthEvent,
+        pid: u32,
+        source: IpAddr,
+        doubted: bool,
+        out: &mut VecDeque<Joined>,
+    ) -> Taken {
+        let is_known = self.doubted.contains(&pid) || self.next == 0;
+        match self.open.get_mut(&pid).filter(|connection| connection.source == source) {
+            // Its `pid` line may have been a true one, or the log begins here.
+            None if is_known => Taken::Doubted,
+            None => Taken::Forged,
+            Some(_) if doubted => Taken::Doubted,
+            Some(connection) if event.tells == Tells::TurnedAway => {
+                connection.denied = true;
+                out.push_back(Joined::TurnedAway { time: now, service: event.service, source });
+                Taken::Believed
+            }
+            Some(connection) => {
+                connection.protocol = Some(event.protocol);
+                Taken::Believed
+            }
+        }
     }
 
     /// A login that vchkpw tells of.
     pub(super) fn login(&mut self, now: Time, stamp: Time, source: IpAddr) {
-        if !self.active || (self.hosts.len() >= SOURCES_MAX && !self.hosts.contains_key(&source)) {
+        if !self.active {
+            let is_old = |(told, ..): &(Time, Time, IpAddr)| told.plus(SLACK) < now;
+            while self.early.len() >= EARLY_MAX || self.early.front().is_some_and(is_old) {
+                self.early.pop_front();
+            }
+            self.early.push_back((now, stamp, source));
+            return;
+        }
+        if self.hosts.len() >= SOURCES_MAX && !self.hosts.contains_key(&source) {
             return;
         }
         let host = self.hosts.entry(source).or_default();
@@ -224,16 +274,12 @@ impl Connections {
         self.holders.insert((host.open, source));
     }
 
-    fn confirmed(&mut self, pid: u32, source: IpAddr) -> Option<&mut Connection> {
-        self.open.get_mut(&pid).filter(|connection| connection.source == source)
-    }
-
-    fn ended(&mut self, now: Time, end: Time, pid: u32, suspect: bool) {
+    fn ended(&mut self, now: Time, end: Time, pid: u32, doubted: bool) {
         let source = self.open.get(&pid).map(|connection| connection.source);
         let concurrent = source.and_then(|source| self.hosts.get(&source)).map_or(0, |host| host.open);
         let Some(connection) = self.close(pid) else { return };
         // The last: too many ended within a few seconds.
-        if connection.denied || suspect || self.due.len() >= CONNECTIONS_MAX + SOURCES_MAX {
+        if connection.denied || doubted || self.due.len() >= CONNECTIONS_MAX + SOURCES_MAX {
             self.drop_if_idle(now, connection.source);
             return;
         }

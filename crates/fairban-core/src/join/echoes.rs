@@ -21,8 +21,11 @@ use super::{Attempt, Joined};
 use crate::event::{Mechanism, Outcome, Protocol, Service, Session};
 use crate::time::{Span, Time};
 
-/// How long an echo waits for its try, and a try for its echo.
-pub(super) const ECHO_WAIT: Span = Span::secs(30);
+/// How far apart an echo and its try may be, and so how long an echo waits.
+const ECHO_WAIT: Span = Span::secs(30);
+
+/// How long a try is remembered: an echo that came at the end of its half minute is decided half a minute later.
+const TRY_KEPT: Span = Span::minutes(1);
 
 /// Most echoes and tries remembered of one source. An honest one has a few a minute.
 pub(super) const PER_SOURCE_MAX: usize = 128;
@@ -144,7 +147,7 @@ impl Echoes {
             learn(attempt, &entry.attempt);
         }
         let attempt = attempt.clone();
-        self.put(Entry { due: now.plus(ECHO_WAIT), domain, kinds: claimed, told: true, attempt }, out);
+        self.put(Entry { due: now.plus(TRY_KEPT), domain, kinds: claimed, told: true, attempt }, out);
     }
 
     /// Whether an echo about a login over SSH waits for a try of this source.
@@ -173,12 +176,13 @@ impl Echoes {
         // Names are no condition any more: this try claimed no echo, and this echo has no try.
         let partner = self.best(key.0, |told| {
             let open = told.told && told.domain == entry.domain && !told.kinds.overlap(entry.kinds);
+            let near = entry.attempt.time <= told.due.minus(TRY_KEPT).plus(ECHO_WAIT);
             let alike =
                 (told.attempt.outcome == Outcome::Success) == (entry.attempt.outcome == Outcome::Success);
             // Dovecot's own sessions are never told by its two-field line.
             let of_session =
                 told.attempt.service == Service::Dovecot && told.attempt.session != Session::None;
-            (open && alike && (!of_session || entry.kinds.within(Kinds::PAM)))
+            (open && near && alike && (!of_session || entry.kinds.within(Kinds::PAM)))
                 .then(|| fit(&entry.attempt.account, &told.attempt.account).map_or(u8::MAX, |fit| fit as u8))
         });
         match partner.and_then(|key| self.entries.get_mut(&key)) {

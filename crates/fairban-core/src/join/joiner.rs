@@ -5,23 +5,17 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::aged::Aged;
 use super::attempt::{attempt, nameless, unrolled};
 use super::connections::{Connections, Taken};
 use super::echoes::Echoes;
 use super::sessions::{End, Sessions};
 use super::smtpd::Smtpds;
+use super::sshd::Processes;
 use super::suspicion::Suspicion;
 use super::{Attempt, Joined};
+use crate::account::Account;
 use crate::event::{AuthEvent, Outcome, Protocol, Service, Session, Tells};
 use crate::time::{Span, Time};
-
-/// Most sshd processes whose refusal of a name is remembered. More at once: the oldest try counts as the line of the
-/// try itself tells it, as a wrong secret instead of a denied account, say.
-const REFUSALS_MAX: usize = 8_192;
-
-/// How long a refusal holds for the tries of its process. sshd closes a connection without a login after two minutes.
-const REFUSAL_TIME: Span = Span::minutes(10);
 
 /// Most logins at vpopmail of which a fault may still be told. The fault's line follows directly.
 const VPOPMAIL_LOGINS_MAX: usize = 64;
@@ -35,22 +29,16 @@ const TORN_TOLD_EVERY: Span = Span::hours(1);
 /// Lines that were not believed or could not be used, since the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ignored {
-    /// Lines of tcpserver without the `pid` line of the same address, or in the moment after a complaint of vchkpw
-    /// about a name.
+    /// Lines of tcpserver about a connection that was never accepted.
     pub forged_connections: u64,
+    /// Lines of tcpserver in the moment after a complaint of vchkpw about a name: most of them are true.
+    pub doubted_connections: u64,
     /// Records of vchkpw behind a torn one whose address no connection confirmed.
     pub after_torn: u64,
     /// Lines whose session id speaks of another address.
     pub contradicted: u64,
     /// Tries and mails without an address.
     pub without_source: u64,
-}
-
-/// A name that sshd refused before the try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Refusal {
-    source: Option<IpAddr>,
-    outcome: Outcome,
 }
 
 /// Makes attempts of events. A function of the events and times it was given, in order; equal states have equal bytes.
@@ -61,7 +49,7 @@ pub struct Joiner {
     echoes: Echoes,
     connections: Connections,
     suspicion: Suspicion,
-    refusals: Aged<u32, Refusal, REFUSALS_MAX>,
+    processes: Processes,
     vpopmail_logins: VecDeque<(u32, IpAddr)>,
     /// vpopmail's log shows successes.
     vpopmail_shows_logins: bool,
@@ -88,7 +76,7 @@ impl Joiner {
             echoes: Echoes::default(),
             connections: Connections::default(),
             suspicion: Suspicion::default(),
-            refusals: Aged::new(),
+            processes: Processes::new(),
             vpopmail_logins: VecDeque::new(),
             vpopmail_shows_logins: false,
             vpopmail_gap_until: None,
@@ -106,27 +94,43 @@ impl Joiner {
             return;
         }
         if matches!(event.service, Service::Tcpserver | Service::Sslserver) {
-            if self.connections.handle(now, event, out) == Taken::Forged {
-                self.ignored.forged_connections += 1;
-                self.forgeable = true;
-                self.tell_torn(now, event.service, out);
+            match self.connections.handle(now, event, out) {
+                Taken::Believed => {}
+                Taken::Doubted => self.ignored.doubted_connections += 1,
+                Taken::Forged => {
+                    self.ignored.forged_connections += 1;
+                    self.forgeable = true;
+                    self.tell_torn(now, event.service, out);
+                }
             }
             return;
         }
         if event.service == Service::Vpopmail && !self.believes_vpopmail(now, event, out) {
             return;
         }
+        let within_sshd = event.service == Service::Pam && event.protocol == Protocol::Ssh;
+        if event.service == Service::Sshd || within_sshd {
+            let homeless = self.processes.note(now, event);
+            let completed = self.processes.completed(event);
+            let event = completed.as_ref().unwrap_or(event);
+            self.tell_homeless(now, event, homeless, out);
+            self.told(now, event, out);
+        } else {
+            self.told(now, event, out);
+        }
+    }
+
+    /// Takes an event that is believed.
+    fn told(&mut self, now: Time, event: &AuthEvent, out: &mut VecDeque<Joined>) {
         match event.tells {
-            Tells::Attempt => self.attempt(now, event, out),
+            Tells::Attempt => self.attempt(now, event, event.outcome, out),
             Tells::Echo => self.echo(now, event, out),
             Tells::Connect => self.connect(now, event),
             Tells::End { .. } => self.end(now, event, out),
-            Tells::Refused => self.refused(now, event),
+            // Known to its process already.
+            Tells::Refused => {}
             Tells::Used => self.used(now, event, out),
-            Tells::Fault => {
-                self.smtpds.fault(event);
-                out.push_back(Joined::Fault { time: now, service: event.service });
-            }
+            Tells::Fault => self.fault(now, event, out),
             Tells::Slots { in_use, slots } => {
                 let (time, service) = (now, event.service);
                 out.push_back(Joined::Slots { time, service, in_use, slots, largest: None });
@@ -172,22 +176,22 @@ impl Joiner {
         self.forgeable
     }
 
-    fn attempt(&mut self, now: Time, event: &AuthEvent, out: &mut VecDeque<Joined>) {
+    fn attempt(&mut self, now: Time, event: &AuthEvent, outcome: Outcome, out: &mut VecDeque<Joined>) {
         let Some(source) = event.source else {
-            self.ignored.without_source += 1;
+            // A try at sshd waits for its address: see `tell_homeless`.
+            self.ignored.without_source += u64::from(event.service != Service::Sshd);
             return;
         };
         let outcome = match event.service {
-            Service::Postfix => self.smtpds.attempt(now, event, source),
-            Service::Sshd => self.refused_outcome(now, event),
-            Service::Vpopmail if self.is_fault_after_login(event, source) => {
-                out.push_back(Joined::Fault { time: now, service: event.service });
-                return;
-            }
-            _ => event.outcome,
+            Service::Postfix => self.smtpds.attempt(now, event, outcome, source),
+            _ => outcome,
         };
-        if matches!(event.service, Service::Dovecot | Service::Sshd) && !self.sessions.attempt(now, event) {
-            return;
+        let mut again = false;
+        if matches!(event.service, Service::Dovecot | Service::Sshd) {
+            match self.sessions.attempt(now, event) {
+                Some(before) => again = before,
+                None => return,
+            }
         }
         if outcome == Outcome::Aborted {
             // The client broke off before a secret was checked: nothing was tried.
@@ -195,7 +199,7 @@ impl Joiner {
         }
         let has_echoes = matches!(event.service, Service::Dovecot | Service::Sshd | Service::Postfix);
         let (times, hidden) = unrolled(event);
-        let last = Attempt { outcome, ..attempt(event, source, now) };
+        let last = Attempt { outcome, again, ..attempt(event, source, now) };
         for _ in 1..times {
             self.tell(now, &last, hidden, has_echoes, out);
         }
@@ -217,11 +221,7 @@ impl Joiner {
         // Without an address (`check pass; user unknown`) it adds nothing to the line that has one.
         let Some(source) = event.source else { return };
         let (times, hidden) = unrolled(event);
-        let mut last = attempt(event, source, now);
-        let outcome = self.refused_outcome(now, event);
-        if outcome != event.outcome {
-            last.outcome = outcome;
-        }
+        let last = attempt(event, source, now);
         for _ in 0..times {
             for _ in 0..hidden {
                 self.echoes.echo(now, nameless(&last), out);
@@ -240,8 +240,8 @@ impl Joiner {
     }
 
     fn end(&mut self, now: Time, event: &AuthEvent, out: &mut VecDeque<Joined>) {
-        if let (Service::Sshd, Session::Pid(pid)) = (event.service, event.session) {
-            self.refusals.remove(&pid);
+        if event.service == Service::Sshd {
+            self.processes.ended(event);
         }
         // An end without an address is followed by one with it.
         let Some(source) = event.source else { return };
@@ -273,31 +273,37 @@ impl Joiner {
         }
     }
 
-    fn refused(&mut self, now: Time, event: &AuthEvent) {
-        if let Session::Pid(pid) = event.session {
-            self.refusals.insert(now, pid, Refusal { source: event.source, outcome: event.outcome });
+    /// The server had trouble. A line that names who tried is a try too, which ended like that.
+    fn fault(&mut self, now: Time, event: &AuthEvent, out: &mut VecDeque<Joined>) {
+        out.push_back(Joined::Fault { time: now, service: event.service });
+        let is_try = match event.service {
+            Service::Postfix if event.source.is_none() => {
+                self.smtpds.fault(event);
+                false
+            }
+            Service::Postfix => true,
+            Service::Dovecot => event.account != Account::Hidden && self.sessions.fault(now, event),
+            Service::Vpopmail => event.source.is_some_and(|source| !self.logged_in_before(event, source)),
+            _ => false,
+        };
+        if !is_try {
+            return;
+        }
+        if event.service == Service::Postfix {
+            self.attempt(now, event, Outcome::ServerFault, out);
+        } else if let Some(source) = event.source {
+            let outcome = Outcome::ServerFault;
+            out.push_back(Joined::Attempt(Attempt { outcome, ..attempt(event, source, now) }));
         }
     }
 
-    /// How a try ended, by what its process said before.
-    fn refused_outcome(&mut self, now: Time, event: &AuthEvent) -> Outcome {
-        let Session::Pid(pid) = event.session else { return event.outcome };
-        if self.refusals.is_empty() {
-            return event.outcome;
-        }
-        let refusal = match self.refusals.dated(&pid) {
-            Some((time, refusal)) if now <= time.plus(REFUSAL_TIME) => *refusal,
-            _ => return event.outcome,
-        };
-        if refusal.source.is_some() && refusal.source != event.source {
-            return event.outcome;
-        }
-        match (event.outcome, refusal.outcome) {
-            (Outcome::Failed | Outcome::BadSecret | Outcome::UnknownAccount, Outcome::Denied) => {
-                Outcome::Denied
-            }
-            (Outcome::Failed | Outcome::BadSecret, Outcome::UnknownAccount) => Outcome::UnknownAccount,
-            (outcome, _) => outcome,
+    /// Tells tries whose lines had lost their address, which this line of the same process has.
+    fn tell_homeless(&mut self, now: Time, event: &AuthEvent, homeless: u16, out: &mut VecDeque<Joined>) {
+        if homeless > 0 {
+            let (tells, account) = (Tells::Attempt, Account::Hidden);
+            let tries =
+                AuthEvent { tells, account, times: homeless, outcome: Outcome::Failed, ..event.clone() };
+            self.attempt(now, &tries, tries.outcome, out);
         }
     }
 
@@ -309,36 +315,37 @@ impl Joiner {
                 self.tell_torn(now, event.service, out);
                 return false;
             }
-            Tells::Attempt => {}
+            Tells::Attempt | Tells::Fault => {}
             _ => return true,
         }
         let witnessed = |source| self.connections.knows(source);
-        if self.suspicion.next_is_doubtful() && !event.source.is_some_and(witnessed) {
+        let is_believed = !self.suspicion.next_is_doubtful() || event.source.is_some_and(witnessed);
+        if !is_believed {
             self.ignored.after_torn += 1;
+            if let Some(source) = event.source {
+                // True or not: it may excuse a connection, and accuses nobody.
+                self.connections.login(now, event.time, source);
+            }
             return false;
         }
         self.forgeable |= matches!(event.protocol, Protocol::Smtp | Protocol::Submission);
         self.vpopmail_shows_logins |= event.outcome == Outcome::Success;
-        if let Some(source) = event.source {
+        let Some(source) = event.source else { return true };
+        if event.tells == Tells::Attempt || !self.logged_in_before(event, source) {
             self.connections.login(now, event.time, source);
+        }
+        if let (Outcome::Success, Session::Pid(pid)) = (event.outcome, event.session) {
+            if self.vpopmail_logins.len() >= VPOPMAIL_LOGINS_MAX {
+                self.vpopmail_logins.pop_front();
+            }
+            self.vpopmail_logins.push_back((pid, source));
         }
         true
     }
 
-    /// vchkpw tells a success, then fails to change to the user: one try.
-    fn is_fault_after_login(&mut self, event: &AuthEvent, source: IpAddr) -> bool {
-        let Session::Pid(pid) = event.session else { return false };
-        match event.outcome {
-            Outcome::Success => {
-                if self.vpopmail_logins.len() >= VPOPMAIL_LOGINS_MAX {
-                    self.vpopmail_logins.pop_front();
-                }
-                self.vpopmail_logins.push_back((pid, source));
-                false
-            }
-            Outcome::ServerFault => self.vpopmail_logins.contains(&(pid, source)),
-            _ => false,
-        }
+    /// vchkpw told this process's success, then failed to change to the user: one try.
+    fn logged_in_before(&self, event: &AuthEvent, source: IpAddr) -> bool {
+        matches!(event.session, Session::Pid(pid) if self.vpopmail_logins.contains(&(pid, source)))
     }
 
     fn gap(&mut self, now: Time, service: Service, lost: u32, out: &mut VecDeque<Joined>) {

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | Dovecot's auth lines and the end of the session | session id | `sessions` |
 //! | sshd's tries and the end of the connection | address and port | `sessions` |
+//! | what one sshd process says of its client | process id | `sshd` |
 //! | Postfix: connect, tries, mails, disconnect | process id and address | `smtpd` |
 //! | PAM beside sshd and Dovecot, Dovecot beside Postfix | address, account, half a minute | `echoes` |
 //! | tcpserver's connections and vchkpw's logins | address, a few seconds, counts | `connections` |
@@ -18,6 +19,7 @@ mod echoes;
 mod joiner;
 mod sessions;
 mod smtpd;
+mod sshd;
 mod suspicion;
 #[cfg(test)]
 mod tests;
@@ -59,6 +61,8 @@ pub struct Attempt {
     /// The session is known to be still open and its end will tell how many of its tries succeeded (Postfix): a
     /// failure stays pending until [`Joined::SessionEnd`], ten minutes at most.
     pub session_open: bool,
+    /// The session's last try failed at the same account: no mail program tries one password twice in a session.
+    pub again: bool,
 }
 
 /// What the joiner hands to the judge.
@@ -82,7 +86,8 @@ pub enum Joined {
         /// Successes that no line names.
         unnamed_successes: u16,
     },
-    /// A connection ended in which nobody tried to log in. Never told of port 25, where mail comes in. Under tcpserver
+    /// A connection ended in which nobody tried to log in. Not told of port 25, where mail comes in,
+    /// unless the client began to log in. Under tcpserver
     /// it is told some seconds late: vchkpw's line may come after the end.
     NoLogin {
         /// When it ended.

@@ -96,30 +96,44 @@ impl Sessions {
         }
     }
 
-    /// A try's own line. Returns false if the session's end told of it already.
-    pub(super) fn attempt(&mut self, now: Time, event: &AuthEvent) -> bool {
-        let Some(key) = Key::of(event) else { return true };
+    /// A try's own line. Returns whether the session's last try failed at the same account; `None` if the session's end
+    /// told of this one already.
+    pub(super) fn attempt(&mut self, now: Time, event: &AuthEvent) -> Option<bool> {
+        let Some(key) = Key::of(event) else { return Some(false) };
         if let Key::Id(_) = key {
             if let Some(ahead @ 1..) = self.ended.lookup(&key).filter(|_| event.outcome != Outcome::Success) {
                 *ahead -= 1;
-                return false;
+                return None;
             }
             if event.outcome == Outcome::Success {
                 // The login process hands the session over: no end will count its tries.
                 self.open.remove(&key);
-                return true;
+                return Some(false);
             }
         } else {
             self.ended.remove(&key);
         }
         let told = self.open.or_insert_with(now, key, || Told::NOTHING);
+        let again = told.failed > 0 && told.last == event.account;
         if event.outcome == Outcome::Success {
             told.succeeded = true;
         } else {
             told.failed = told.failed.saturating_add(event.times);
             told.last = event.account.clone();
         }
-        true
+        Some(again)
+    }
+
+    /// A server's fault in a session. Returns whether it is a try that nothing told yet: one login that meets a fault
+    /// has up to three lines.
+    pub(super) fn fault(&mut self, now: Time, event: &AuthEvent) -> bool {
+        let Some(key) = Key::of(event) else { return true };
+        let told = self.open.or_insert_with(now, key, || Told::NOTHING);
+        let is_new = told.failed == 0 && !told.succeeded;
+        if is_new {
+            told.failed = 1;
+        }
+        is_new
     }
 
     /// The end of a session.
@@ -133,7 +147,10 @@ impl Sessions {
         let over = key.is_some_and(|key| self.is_over(now, &key));
         let counted = match event.outcome {
             // Of a refused account servers count a success: the secret was right.
-            Outcome::Denied => failed.unwrap_or(0).max(succeeded.unwrap_or(0)).max(1),
+            Outcome::Denied => match succeeded {
+                Some(succeeded) => failed.unwrap_or(0).saturating_add(succeeded.max(1)),
+                None => failed.unwrap_or(0).max(1),
+            },
             Outcome::ServerFault if event.account != Account::Hidden => failed.unwrap_or(0).max(1),
             _ => failed.unwrap_or(0),
         };
@@ -171,7 +188,9 @@ fn tries(event: &AuthEvent, source: IpAddr, now: Time, missing: u16, told: &Told
     let last = attempt(event, source, now);
     let is_told = told.failed > 0 && told.last == last.account;
     let hidden = if is_told { missing } else { missing - 1 };
-    let mut tries = vec![nameless(&last); usize::from(hidden)];
+    // What is said of the last try is not known of those before.
+    let before = Attempt { outcome: Outcome::Failed, ..nameless(&last) };
+    let mut tries = vec![before; usize::from(hidden)];
     if !is_told {
         tries.push(last);
     }

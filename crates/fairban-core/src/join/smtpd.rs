@@ -11,7 +11,9 @@
 //!   nameless success is worth. If none failed, there is nothing to take back, and the login is an attempt of its own
 //!   with a hidden account. Never both.
 //!
-//! Failures that the end counts beyond the lines are hidden tries: AUTH where it is not offered, for example.
+//! Failures that the end counts beyond the lines are no tries. Postfix writes a line for each secret that was checked
+//! and refused; without one the client said AUTH and left in the middle, or said it where it is not offered. That is a
+//! connection without a login, and, unlike others on port 25, not a mail server's.
 //!
 //! What an attacker gains by filling the table: the session open for longest is forgotten, and its end then tells
 //! its successes but adds no tries. Postfix runs a hundred processes unless told otherwise, and each has one session.
@@ -22,7 +24,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::aged::Aged;
-use super::attempt::{TRIES_PER_LINE_MAX, attempt, nameless};
+use super::attempt::{attempt, nameless};
 use super::{Attempt, Joined};
 use crate::event::{AuthEvent, Outcome, Protocol, Service, Session, Tells};
 use crate::time::{Span, Time};
@@ -79,14 +81,14 @@ impl Smtpds {
     }
 
     /// A try's own line: how it ended, which an earlier line of the process may know better.
-    pub(super) fn attempt(&mut self, now: Time, event: &AuthEvent, source: IpAddr) -> Outcome {
-        let Session::Pid(pid) = event.session else { return event.outcome };
+    pub(super) fn attempt(&mut self, now: Time, event: &AuthEvent, told: Outcome, source: IpAddr) -> Outcome {
+        let Session::Pid(pid) = event.session else { return told };
         let open = self.session(now, pid, source);
-        if event.outcome == Outcome::Success {
+        if told == Outcome::Success {
             open.used = true;
-            return event.outcome;
+            return told;
         }
-        let outcome = if core::mem::take(&mut open.fault) { Outcome::ServerFault } else { event.outcome };
+        let outcome = if core::mem::take(&mut open.fault) { Outcome::ServerFault } else { told };
         open.failed = open.failed.saturating_add(event.times);
         if !matches!(outcome, Outcome::ServerFault | Outcome::Aborted) {
             open.excusable = open.excusable.saturating_add(event.times);
@@ -103,6 +105,7 @@ impl Smtpds {
     /// The end of a session.
     pub(super) fn end(&mut self, now: Time, event: &AuthEvent, source: IpAddr, out: &mut VecDeque<Joined>) {
         let Tells::End { failed, succeeded } = event.tells else { return };
+        let counts = failed.is_some();
         let (failed, succeeded) = (failed.unwrap_or(0), succeeded.unwrap_or(0));
         let session = match event.session {
             Session::Pid(pid) => self.open.remove(&pid).filter(|open| open.source == source),
@@ -115,21 +118,17 @@ impl Smtpds {
             }
             return;
         };
-        let missing = failed.saturating_sub(open.failed).min(TRIES_PER_LINE_MAX);
         let mut unnamed = succeeded.saturating_sub(u16::from(open.used));
-        let hidden = hidden_try(event, source, now);
-        for _ in 0..missing {
-            let outcome = if open.fault { Outcome::ServerFault } else { Outcome::Failed };
-            out.push_back(Joined::Attempt(Attempt { outcome, ..hidden.clone() }));
-        }
-        if unnamed > 0 && open.excusable == 0 && (missing == 0 || open.fault) {
+        if unnamed > 0 && open.excusable == 0 {
+            let hidden = nameless(&attempt(event, source, now));
             out.push_back(Joined::Attempt(Attempt { outcome: Outcome::Success, ..hidden }));
             unnamed = 0;
         }
-        if open.failed > 0 || open.used || failed > 0 || succeeded > 0 {
+        if open.failed > 0 || open.used || succeeded > 0 {
             out.push_back(session_end(now, event, source, unnamed));
-        } else if event.protocol == Protocol::Submission {
-            // On port 25, and where the port is not known, a connection without a login is a mail server's.
+        } else if failed > 0 || (counts && event.protocol == Protocol::Submission) {
+            // Where nobody said AUTH on port 25, or on a port that is not known, it is a mail server. And a Postfix
+            // that does not count tries (before 3.0) may have seen a good one.
             let lasted = event.lasted.or(open.connected.map(|start| event.time.since(start).max(Span::ZERO)));
             let service = Service::Postfix;
             out.push_back(Joined::NoLogin {
@@ -150,10 +149,6 @@ impl Smtpds {
         }
         self.open.or_insert_with(now, pid, || Open::new(source))
     }
-}
-
-fn hidden_try(event: &AuthEvent, source: IpAddr, now: Time) -> Attempt {
-    nameless(&attempt(event, source, now))
 }
 
 fn session_end(time: Time, event: &AuthEvent, source: IpAddr, unnamed_successes: u16) -> Joined {

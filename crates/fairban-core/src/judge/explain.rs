@@ -20,9 +20,10 @@ impl Judge {
     pub(crate) fn explain_source(&self, address: IpAddr) -> Option<Explanation> {
         let unit = Unit::of(address);
         let conviction = self.conviction(unit);
+        let standing = conviction.map(|conviction| self.standing(conviction, address));
         let Some(source) = self.sources.get(unit.0) else {
             // Nothing of its own: at most its neighbourhood is banned.
-            return conviction.map(|conviction| self.explain_neighbour(conviction));
+            return conviction.map(|conviction| self.explain_neighbour(conviction, address));
         };
         let mut source = source.clone();
         let mut signals = self.dossiers.signals(unit, &source);
@@ -40,8 +41,8 @@ impl Judge {
             attempts: source.attempts,
             accounts: self.accounts_told(unit, &source),
             samples: self.dossiers.samples(unit),
-            ban: conviction.map(Conviction::told),
-            remarks: self.remarks(unit, &source, conviction),
+            ban: conviction.filter(|conviction| conviction.prefix.contains(&address)).map(Conviction::told),
+            remarks: self.remarks(unit, &source, standing),
         })
     }
 
@@ -52,7 +53,7 @@ impl Judge {
         own.into_iter().chain(around).max_by_key(|conviction| (conviction.is_on(self.now), conviction.from))
     }
 
-    fn explain_neighbour(&self, conviction: &Conviction) -> Explanation {
+    fn explain_neighbour(&self, conviction: &Conviction, address: IpAddr) -> Explanation {
         Explanation {
             prefix: Some(conviction.prefix),
             evidence: Nats::ZERO,
@@ -61,14 +62,16 @@ impl Judge {
             attempts: 0,
             accounts: Vec::new(),
             samples: Vec::new(),
-            ban: Some(conviction.told()),
-            remarks: vec!["It has done nothing itself.".to_owned(), self.standing(conviction)],
+            ban: conviction.prefix.contains(&address).then(|| conviction.told()),
+            remarks: vec!["It has done nothing itself.".to_owned(), self.standing(conviction, address)],
         }
     }
 
     /// What a ban says about a source now.
-    fn standing(&self, conviction: &Conviction) -> String {
-        let whom = if matches!(conviction.prefix.prefix_len(), 32 | 64) {
+    fn standing(&self, conviction: &Conviction, address: IpAddr) -> String {
+        let whom = if !conviction.prefix.contains(&address) {
+            format!("Its neighbour {} was banned", conviction.prefix.addr())
+        } else if matches!(conviction.prefix.prefix_len(), 32 | 64 | 128) {
             "It was banned".to_owned()
         } else {
             format!("Its neighbourhood {} was banned", conviction.prefix)
@@ -150,9 +153,8 @@ impl Judge {
     }
 
     /// Why the sum is what it is, and what would have changed it.
-    fn remarks(&self, unit: Unit, source: &Source, conviction: Option<&Conviction>) -> Vec<String> {
-        let mut remarks: Vec<String> =
-            conviction.map(|conviction| self.standing(conviction)).into_iter().collect();
+    fn remarks(&self, unit: Unit, source: &Source, standing: Option<String>) -> Vec<String> {
+        let mut remarks: Vec<String> = standing.into_iter().collect();
         if source.ok > 0 {
             remarks.push(format!("{} account(s) log in here; failures at these weigh nothing.", source.ok));
         } else {
@@ -170,7 +172,7 @@ impl Judge {
         if source.has(HIT) {
             remarks.push("It logged in after guessing: that account is probably taken.".to_owned());
         }
-        self.remark_on_failures(source, &mut remarks);
+        Judge::remark_on_failures(source, &mut remarks);
         if self.neighbour_succeeded(unit) && source.ok == 0 {
             remarks.push("Somebody logs in from its neighbourhood, so the prefix is not judged.".to_owned());
         }
@@ -197,7 +199,7 @@ impl Judge {
     }
 
     /// Where its failures stand.
-    fn remark_on_failures(&self, source: &Source, remarks: &mut Vec<String>) {
+    fn remark_on_failures(source: &Source, remarks: &mut Vec<String>) {
         let count = |state| source.episodes.iter().filter(|e| e.state == state).count();
         let (excused, slips) = (count(EpisodeState::Excused), count(EpisodeState::Slip));
         let (pending, devices) = (count(EpisodeState::Pending), count(EpisodeState::Device));

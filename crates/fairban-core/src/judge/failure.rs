@@ -7,7 +7,8 @@ use super::source::{BACK, COUNTED, Episode, EpisodeState, SECOND, Unit, secs_u32
 use super::{Case, Judge};
 use crate::account::{Account, AccountKey, is_near_miss, is_other_form};
 use crate::effect::{Alarm, Effect, Signal};
-use crate::event::{Mechanism, Outcome, SecretTag};
+use crate::event::{Mechanism, Outcome};
+use crate::join::Attempt;
 use crate::nats::Nats;
 use crate::time::{Span, Time};
 use crate::weights::{self, Kind};
@@ -46,6 +47,7 @@ impl Judge {
         };
         let id = case.id.unwrap_or_else(|| self.hidden_id(case.unit));
         let now = self.now;
+        self.addresses.failed(case.unit, attempt.source, self.limits.names);
         let source = self.source(case.unit);
         source.attempts = source.attempts.saturating_add(1);
         match self.judged_as(case, id) {
@@ -91,15 +93,16 @@ impl Judge {
     fn repeat(&mut self, case: &Case<'_>, account: u32) {
         let now = self.now;
         let Some(source) = self.sources.get_mut(case.unit.0) else { return };
-        let tag = case.attempt.secret.map(SecretTag::bits);
+        let tag = case.attempt.secret.map(|tag| tag_16(tag.bits()));
         // People try what they remember at each of their accounts; who does so at many is spraying, and found by that.
-        let tried_elsewhere = tag.is_some_and(|tag| source.has_tried_elsewhere(account, tag_16(tag)));
+        let tried_elsewhere = tag.is_some_and(|tag| source.has_tried_elsewhere(account, tag));
         let Some(episode) = source.episode(account) else { return };
-        let other_secret = episode.again(now, tag, tried_elsewhere);
+        let other_secret = episode.again(now, case.attempt, tried_elsewhere);
         let (tries, burst, distinct) = (episode.tries, episode.burst, episode.distinct);
         let (state, tens) = (episode.state, episode.tens_of_minutes);
         let tagged = case.attempt.secret.is_some();
-        let fast = u16::from(burst) >= weights::FAST_TRIES && !tagged;
+        let fast_from = if case.attempt.again { weights::TYPED_TRIES } else { weights::FAST_TRIES };
+        let fast = u16::from(burst) >= fast_from && !tagged;
         if state == EpisodeState::Pending && (fast || distinct > weights::PENDING_SECRETS) {
             // No person tries like this: there is nothing to wait for.
             if let Some(waiting) = self.pending.remove(case.unit, account) {
@@ -115,15 +118,15 @@ impl Judge {
             return;
         }
         let mut added = None;
-        if other_secret && distinct > 1 {
+        if fast {
+            added = Some((Signal::FastRepeat, weights::FAST_REPEAT));
+        } else if other_secret && distinct > 1 {
             let mut nats = weights::another_secret(u16::from(distinct) - 1);
             if case.attempt.common_secret {
                 nats = nats.max(weights::COMMON.scaled(1, 2));
             }
             let nats = self.sights.temper(case.attempt.service, nats, now);
             added = Some((Signal::ManySecrets, nats));
-        } else if fast {
-            added = Some((Signal::FastRepeat, weights::FAST_REPEAT));
         }
         if let Some((signal, nats)) = added {
             if let Some(episode) = self.sources.get_mut(case.unit.0).and_then(|s| s.episode(account)) {
@@ -535,7 +538,7 @@ impl Episode {
         }
     }
 
-    fn new(account: u32, kind: Kind, now: Time, attempt: &crate::join::Attempt) -> Episode {
+    fn new(account: u32, kind: Kind, now: Time, attempt: &Attempt) -> Episode {
         let tag = attempt.secret.map_or(0, |tag| tag_16(tag.bits()));
         Episode {
             account,
@@ -547,14 +550,16 @@ impl Episode {
             near: 0,
             burst_at: secs_u32(now) as u16,
             burst: 1,
-            distinct: u8::from(tag != 0),
+            distinct: 1,
             kind,
             state: EpisodeState::Pending,
         }
     }
 
-    /// One more failure; returns whether its secret is another than the last two, and new to its source.
-    fn again(&mut self, now: Time, tag: Option<u64>, tried_elsewhere: bool) -> bool {
+    /// One more failure; returns whether its secret is (or must be taken for) another than the last two, and new to its
+    /// source. No mail program tries the same password twice in one session: a further try there is a further password,
+    /// seen or not.
+    fn again(&mut self, now: Time, attempt: &Attempt, tried_elsewhere: bool) -> bool {
         let secs = secs_u32(now);
         self.tries = self.tries.saturating_add(1);
         // `last` moves in steps of ten minutes from the first failure, so that the first is never forgotten.
@@ -566,11 +571,19 @@ impl Episode {
             self.burst = 0;
         }
         self.burst = self.burst.saturating_add(1);
-        let Some(tag) = tag.map(tag_16) else { return false };
-        if self.tags.contains(&tag) {
-            return false;
+        match attempt.secret.map(|tag| tag_16(tag.bits())) {
+            Some(tag) if self.tags.contains(&tag) => return false,
+            Some(tag) => {
+                // Where the tries before showed none, it may be theirs.
+                let first = self.tags[0] == 0 && !attempt.again;
+                self.tags = [tag, self.tags[0]];
+                if first {
+                    return false;
+                }
+            }
+            None if !attempt.again || attempt.mechanism == Mechanism::Digest => return false,
+            None => {}
         }
-        self.tags = [tag, self.tags[0]];
         if tried_elsewhere {
             return false;
         }

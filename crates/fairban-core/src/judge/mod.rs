@@ -17,6 +17,7 @@ mod failure;
 pub(crate) mod familiar;
 pub(crate) mod flood;
 pub(crate) mod names;
+pub(crate) mod narrow;
 pub(crate) mod outage;
 pub(crate) mod pending;
 pub(crate) mod prefixes;
@@ -37,6 +38,7 @@ use self::dossier::Dossiers;
 use self::familiar::{AccountId, Accounts};
 use self::flood::{Flows, Idle};
 use self::names::Names;
+use self::narrow::Addresses;
 use self::outage::Outages;
 use self::pending::Pending;
 use self::prefixes::Prefixes;
@@ -68,6 +70,7 @@ pub(crate) struct Judge {
     accounts: Accounts,
     pending: Pending,
     names: Names,
+    addresses: Addresses,
     prefixes: Prefixes,
     across: Across,
     prior: Prior,
@@ -109,6 +112,7 @@ impl Judge {
             accounts: Accounts::new(key),
             pending: Pending::new(key),
             names: Names::new(key),
+            addresses: Addresses::new(key),
             prefixes: Prefixes::new(key),
             across: Across::new(key),
             prior: Prior::default(),
@@ -245,6 +249,7 @@ impl Judge {
             common_secret: false,
             session: crate::event::Session::None,
             session_open: false,
+            again: false,
         };
         let case = Case { attempt: &attempt, unit, id: None, familiar: false };
         if self.is_exempt(address) {

@@ -106,9 +106,7 @@ impl Outages {
             let place = &mut watch.succeeded[minute as usize % 5];
             *place = if place.0 == minute { (minute, place.1 + 1) } else { (minute, 1) };
         }
-        if watch.since.is_none() {
-            return None;
-        }
+        watch.since?;
         watch.recovered += 1;
         // One success may be a cached login; three in a row are a backend.
         if watch.recovered < 3 {

@@ -106,10 +106,12 @@ pub(crate) const PROXY: u8 = 4;
 pub(crate) const SECOND: u8 = 8;
 /// A guessing source that logged in.
 pub(crate) const HIT: u8 = 16;
+/// The ban in force names one address of the unit.
+pub(crate) const NARROW: u8 = 64;
 /// The evidence rests on connections alone.
 pub(crate) const WEAK: u8 = 32;
 /// Failing again soon after a ban: the robot itself, not the next owner of the address.
-pub(crate) const BACK: u8 = 64;
+pub(crate) const BACK: u8 = 128;
 
 /// The failures of one source at one account.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -187,10 +189,8 @@ impl Source {
         let ended = Time::from_secs(i64::from(self.banned_until));
         self.banned_until = 0;
         self.set_score(ended, weights::PROBATION);
-        self.episodes = Box::default();
-        self.open = 0;
-        self.speed = 0;
-        self.flags &= !(SECOND | WEAK | BACK);
+        self.close_episodes();
+        self.flags &= !(WEAK | NARROW | BACK);
         if now.since(ended) <= weights::BACK_WITHIN {
             self.flags |= BACK;
         }
@@ -269,6 +269,14 @@ impl Source {
         self.episodes.iter().any(|episode| {
             episode.account != account && episode.state != EpisodeState::Slip && episode.tags.contains(&tag)
         })
+    }
+
+    /// After a ban the record of what was punished is closed.
+    pub(crate) fn close_episodes(&mut self) {
+        self.episodes = Box::default();
+        self.open = 0;
+        self.speed = 0;
+        self.flags &= !SECOND;
     }
 
     pub(crate) const fn has(&self, flag: u8) -> bool {

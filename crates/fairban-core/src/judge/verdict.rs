@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::prefixes::PrefixKey;
-use super::source::{EpisodeState, Source, Unit, WEAK, secs_u32};
+use super::source::{EpisodeState, NARROW, Source, Unit, WEAK, secs_u32};
 use super::{Case, Judge};
 use crate::effect::{Alarm, Ban, Effect, RobotKind, Signal, SignalSum, UnbanReason};
 use crate::event::Outcome;
@@ -55,7 +55,9 @@ impl Judge {
         if source.ok > 0 {
             return weights::LIMIT;
         }
-        let most = if source.strikes > 0 { weights::PRIOR_MAX_BACK } else { weights::PRIOR_MAX };
+        let in_force = source.banned_until != 0 && !source.has(NARROW);
+        let most =
+            if source.strikes > u8::from(in_force) { weights::PRIOR_MAX_BACK } else { weights::PRIOR_MAX };
         weights::LIMIT - self.prior.relief(self.now).min(most)
     }
 
@@ -64,7 +66,9 @@ impl Judge {
         let now = self.now;
         let Some(source) = self.sources.get(unit.0) else { return };
         let (score, limit) = (source.score(now), self.limit(source));
-        if score < limit || source.banned_until != 0 || self.is_hub(unit) {
+        let banned = source.banned_until != 0;
+        let elsewhere = source.has(NARROW) && self.addresses.another_failed(unit);
+        if score < limit || (banned && !elsewhere) || self.is_hub(unit) {
             return;
         }
         if source.has(WEAK) && self.forgeable {
@@ -92,13 +96,15 @@ impl Judge {
         };
         let Some(source) = self.sources.get_mut(unit.0) else { return };
         let client = source.ok > 0;
+        let prefix = self.addresses.prefix(unit, client);
+        let narrow = prefix != unit.prefix();
         let length = length(score - limit, source.strikes, client);
         let until = now.plus(length);
         source.banned_until = secs_u32(until);
         source.strikes = source.strikes.saturating_add(1);
         let ban = Ban {
             id,
-            prefix: unit.prefix(),
+            prefix,
             time: now,
             until: Some(Time::from_secs(i64::from(source.banned_until))),
             evidence: score,
@@ -114,6 +120,17 @@ impl Judge {
         for episode in source.episodes.iter_mut().filter(|e| e.state == EpisodeState::Pending) {
             episode.state = EpisodeState::Weighed;
             waiting.push(episode.account);
+        }
+        source.flags &= !NARROW;
+        if narrow {
+            // Its neighbours are judged on: from the start where people log in, else on probation with it.
+            source.flags |= NARROW;
+            source.close_episodes();
+            source.set_score(now, if client { Nats::ZERO } else { weights::PROBATION });
+            self.addresses.ban_last(unit);
+            self.dossiers.close(unit);
+        } else {
+            self.addresses.unban(unit);
         }
         for account in waiting {
             self.pending.remove(unit, account);
@@ -172,9 +189,10 @@ impl Judge {
             return false;
         }
         if !source.ban_is_over(now) {
-            return true;
+            return !source.has(NARROW) || self.addresses.is_meant(unit, case.attempt.source);
         }
         source.end_ban(now);
+        self.addresses.unban(unit);
         self.dossiers.close(unit);
         self.dossiers.note(
             unit,

@@ -1,6 +1,7 @@
 //! A small world with virtual time: events go into the engine as a parser would tell them, and what the engine did to
 //! whom is counted. Seconds count from the world's beginning, a midnight.
 #![allow(dead_code, reason = "each test binary uses another part of it")]
+#![allow(clippy::print_stdout, reason = "tests print what a robot gained")]
 #![allow(unreachable_pub, reason = "shared between test binaries")]
 
 use std::collections::BTreeMap;

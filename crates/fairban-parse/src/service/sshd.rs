@@ -506,8 +506,15 @@ impl Line<'_> {
         } else {
             return Reading::Quiet;
         };
-        let mechanism = Mechanism::Plain;
-        Reading::Event(AuthEvent { source, account, outcome, mechanism, ..self.event(Tells::Echo) })
+        Reading::Event(AuthEvent {
+            // Written by a module, under sshd's name.
+            service: Service::Pam,
+            source,
+            account,
+            outcome,
+            mechanism: Mechanism::Plain,
+            ..self.event(Tells::Echo)
+        })
     }
 
     fn pam_account(&self, remark: &Remark<'_>) -> Option<Reading> {

@@ -65,12 +65,17 @@ pub fn read(record: &Record<'_>, _secrets: &Secrets) -> Reading {
     let service = match record.program {
         b"tcpserver" => Service::Tcpserver,
         b"sslserver" | b"sslhandle" => Service::Sslserver,
-        _ => return standard_error(record.body),
+        _ => return standard_error(record),
     };
     match server_line(service, record.body) {
         Some(reading) => reading,
         None => Reading::Odd { login_like: looks_like_a_connection(record.body) },
     }
+}
+
+/// Whether a record of multilog's is a text that a client chose: it names no program.
+pub(crate) fn is_client_text(record: &Record<'_>) -> bool {
+    record.program.is_empty() && CLIENT_TEXT.iter().any(|start| record.body.starts_with(start))
 }
 
 /// A line of the server itself; `None` where it does not fit its form to the last byte.
@@ -152,11 +157,11 @@ fn fault(service: Service) -> Reading {
 }
 
 /// Text that the child wrote: no word of it is the server's.
-fn standard_error(body: &[u8]) -> Reading {
-    if CLIENT_TEXT.iter().any(|start| body.starts_with(start)) {
+fn standard_error(record: &Record<'_>) -> Reading {
+    if is_client_text(record) {
         return Reading::Event(AuthEvent::new(Service::Tcpserver, Tells::Torn));
     }
-    if STANDARD_ERROR.iter().any(|start| body.starts_with(start)) {
+    if STANDARD_ERROR.iter().any(|start| record.body.starts_with(start)) {
         return Reading::Quiet;
     }
     Reading::Odd { login_like: false }

@@ -1,3 +1,5 @@
+//! Tests of the grammar, by what can go wrong.
+
 use core::net::IpAddr;
 
 use super::*;

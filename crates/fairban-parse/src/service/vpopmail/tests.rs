@@ -1,3 +1,5 @@
+//! Tests of the grammar, by what can go wrong.
+
 use super::*;
 
 use fairban_core::event::SecretTag;
@@ -66,7 +68,7 @@ fn the_servers_trouble_is_no_attempt() {
         "setgid 89 failed errno 1 a@d.example:192.0.2.1",
         "setuid 89 failed errno 1 a@d.example:192.0.2.1",
         "autocreate dir errno 2 /home/vpopmail/domains/d.example/a a@d.example:192.0.2.1",
-        "chdir failed errno 2 /home/a b a@d.example:192.0.2.1",
+        "chdir failed errno 2 /var/mail/a b a@d.example:192.0.2.1",
         "putenv(USER) failed errno 12 a@d.example:192.0.2.1",
         "putenv(HOME) failed errno 12 a@d.example:192.0.2.1",
         "putenv(SHELL) failed errno 12 a@d.example:192.0.2.1",

@@ -1,0 +1,280 @@
+//! The command line. `--help`, the man page and the shell completions all come from these definitions.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use fairban_core::account::AccountKey;
+use fairban_core::engine::Subject;
+use fairban_core::event::Service;
+use fairban_core::time::Span;
+use jiff::tz::TimeZone;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done
+  1   findings, for verbs that say so (replay never uses it)
+  2   the command line was wrong
+  70  a fault of fairban itself: please report it
+  69  the environment: no log could be read, the output could not be written
+  78  a file that steers fairban is wrong, such as a state file of another version";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  fairban replay                                     find the usual logs and read them
+  fairban replay /var/log/mail.log*                  a rotated set, in any order
+  fairban replay --explain 203.0.113.36 maillog.gz   why one source was banned or spared
+  fairban replay --json --timezone UTC --year 2026 maillog | jq -c 'select(.action==\"ban\")'
+  journalctl -o short-iso -u ssh | fairban replay -
+  fairban replay --state /var/lib/fairban/replay.state mail.log.1
+                                                     then go on with the next file
+
+Exit codes:
+  0   done, whatever was found; warnings on stderr tell of files that could not be read
+  2   the command line was wrong
+  69  none of the logs could be read, or the output could not be written
+  70  a fault of fairban itself: please report it
+  78  the state file is of another version, damaged, or made with other options";
+
+/// Bans password-scanning robots and never your users.
+#[derive(Debug, Parser)]
+#[command(name = "fairban", version, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Read old logs: who were the robots, and who was honest?
+    ///
+    /// Reads login logs in time order and decides, line by line, as the live service would: which sources were robots,
+    /// when each would have been shut out and on what evidence, which accounts were probably taken, which devices go on with
+    /// an old password, and which honest users a counting rule would have locked out. Changes nothing on the system and needs
+    /// no rights but to read the logs.
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(Box<ReplayArgs>),
+    /// Print the completions of a shell, for example: fairban completions bash
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the man page, for example: fairban man | man -l -
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    /// Log files, plain or compressed (gzip, zstd, xz, bzip2); - for standard input; multilog folders
+    ///
+    /// Several files are merged in time order, so rotated sets may be given in any order and the logs of different
+    /// daemons together. A folder must be one that multilog writes (`current` and `@4000….s` files). Without any, the
+    /// usual places are searched: mail.log*, maillog*, syslog*, auth.log*, secure*, dovecot*.log* and multilog folders in
+    /// /var/log, and the log folders of supervised services.
+    #[arg(value_name = "LOG")]
+    pub(crate) logs: Vec<PathBuf>,
+
+    /// Print one JSON object a line, and nothing else, on standard output
+    ///
+    /// The actions are ban, extend, unban, hit, stale-device, hub, alarm and gap, in the order of decisions, and summary
+    /// last. The format is described by docs/replay.schema.json.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print the whole evidence about one source (or account) instead of the report
+    #[arg(long, value_name = "SOURCE", value_parser = parse_subject, conflicts_with = "json")]
+    pub(crate) explain: Option<Asked>,
+
+    /// The counting rule to compare with: failures/window/ban
+    ///
+    /// The report lists the honest sources that such a rule would have banned, and the logins it would have denied them.
+    #[arg(long, value_name = "N/WINDOW/BAN", default_value = "5/10m/10m")]
+    pub(crate) compare: Rule,
+
+    /// Show every row of every table instead of the first ones
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Go on from this file if it exists, and leave in it what is needed to go on later
+    ///
+    /// A log may be cut anywhere, even within a line, and read in parts: the objects are those of the whole, and the last
+    /// summary is that of the whole. A last line without its line feed waits in the file for its rest.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// The time zone of stamps that name none, such as Europe/Berlin, UTC or +02:00 [default: the system's]
+    #[arg(long, value_name = "ZONE", value_parser = parse_zone)]
+    pub(crate) timezone: Option<TimeZone>,
+
+    /// The year of the first stamp of each file, where stamps have none [default: by the file's modification time]
+    ///
+    /// Later stamps roll over New Year by themselves.
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9000))]
+    pub(crate) year: Option<i16>,
+
+    /// Judge only these services (may be repeated or separated by commas)
+    #[arg(long, value_name = "NAME", value_delimiter = ',',
+          value_parser = PossibleValuesParser::new(Service::ALL.map(Service::name)))]
+    pub(crate) service: Vec<String>,
+
+    /// No progress and no notes: only findings on standard output and warnings on standard error
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// How many threads read and parse; 1 does everything on one core [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+
+    /// Without LOG, search below DIR instead of /, for example in the mounted disk of another machine
+    #[arg(long, value_name = "DIR", default_value = "/", conflicts_with = "logs")]
+    pub(crate) root: PathBuf,
+}
+
+impl ReplayArgs {
+    /// The services to judge, one bit each at [`Service::index`]; all without `--service`.
+    pub(crate) fn services(&self) -> u32 {
+        let named = |s: &Service| self.service.is_empty() || self.service.iter().any(|n| n == s.name());
+        Service::ALL.iter().filter(|s| named(s)).fold(0, |mask, s| mask | 1 << s.index())
+    }
+}
+
+/// Whom `--explain` asks about, as typed and as understood.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) typed: String,
+    pub(crate) subject: Subject,
+}
+
+fn parse_subject(typed: &str) -> Result<Asked, String> {
+    let address = typed.split_once('/').map_or(typed, |(address, _)| address);
+    let subject = match address.parse::<IpAddr>() {
+        Ok(address) => Subject::Source(address.to_canonical()),
+        Err(_)
+            if typed.contains('@')
+                || typed.bytes().any(|b| b.is_ascii_alphabetic()) && !typed.contains(':') =>
+        {
+            Subject::Account(AccountKey::new(typed.as_bytes()))
+        }
+        Err(_) => return Err("not an IP address and not an account name".to_owned()),
+    };
+    Ok(Asked { typed: typed.to_owned(), subject })
+}
+
+/// A counting rule: so many failures within a window ban a source for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Rule {
+    pub(crate) failures: u8,
+    pub(crate) window: Span,
+    pub(crate) ban: Span,
+}
+
+impl FromStr for Rule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Rule, String> {
+        let mut parts = text.split('/');
+        let (Some(failures), Some(window), Some(ban), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err("a rule has three parts, as in 5/10m/10m".to_owned());
+        };
+        let failures = failures.parse().ok().filter(|n| (1..=100).contains(n));
+        Ok(Rule {
+            failures: failures.ok_or("the number of failures is between 1 and 100")?,
+            window: parse_span(window)?,
+            ban: parse_span(ban)?,
+        })
+    }
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.failures, show_span(self.window), show_span(self.ban))
+    }
+}
+
+fn parse_span(text: &str) -> Result<Span, String> {
+    let wrong = || format!("'{text}' is not a time such as 90s, 10m, 1h or 7d");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "s" | "" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 604_800,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = digits.parse().map_err(|_| wrong())?;
+    match i64::from(number) * unit {
+        secs @ 1..=315_360_000 => Ok(Span::secs(secs)),
+        _ => Err(format!("'{text}' is not between a second and ten years")),
+    }
+}
+
+/// A length of time as people write it in options: in the largest unit that leaves no rest.
+pub(crate) fn show_span(span: Span) -> String {
+    let secs = span.as_secs();
+    let units = [(604_800, 'w'), (86_400, 'd'), (3_600, 'h'), (60, 'm')];
+    let unit = units.into_iter().find(|(size, _)| secs != 0 && secs % size == 0);
+    let (size, letter) = unit.unwrap_or((1, 's'));
+    format!("{}{letter}", secs / size)
+}
+
+fn parse_zone(text: &str) -> Result<TimeZone, String> {
+    let parser = jiff::fmt::temporal::DateTimeParser::new();
+    parser.parse_time_zone(text).map_err(|_| match nearest_zone(text) {
+        Some(near) => format!("there is no such time zone; did you mean {near}?"),
+        None => "there is no such time zone; names are like Europe/Berlin, UTC or +02:00".to_owned(),
+    })
+}
+
+fn nearest_zone(text: &str) -> Option<String> {
+    let wanted = text.to_ascii_lowercase();
+    let distance = |name: &str| strsim::damerau_levenshtein(&wanted, &name.to_ascii_lowercase());
+    let known = jiff::tz::db().available().map(|name| name.as_str().to_owned());
+    let (near, name) = known.map(|name| (distance(&name), name)).min()?;
+    (near <= 1 + text.len() / 4).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_read_and_show_alike() {
+        for text in ["5/10m/10m", "3/90s/1d", "100/1h/1w"] {
+            assert_eq!(text.parse::<Rule>().map(|r| r.to_string()).as_deref(), Ok(text));
+        }
+        for wrong in
+            ["", "5", "5/10m", "0/10m/10m", "5/10x/10m", "5/0m/10m", "5/10m/10m/1", "-1/1m/1m", "101/1m/1m"]
+        {
+            assert!(wrong.parse::<Rule>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_zone_is_answered_with_the_nearest() {
+        assert!(
+            parse_zone("UTC").is_ok() && parse_zone("Europe/Berlin").is_ok() && parse_zone("+02:00").is_ok()
+        );
+        assert!(parse_zone("Europe/Berln").unwrap_err().contains("Europe/Berlin"));
+        assert!(parse_zone("nowhere at all, really").unwrap_err().contains("no such time zone"));
+    }
+
+    #[test]
+    fn sources_and_accounts_are_told_apart() {
+        let source = |text: &str| matches!(parse_subject(text).unwrap().subject, Subject::Source(_));
+        assert!(source("203.0.113.36") && source("203.0.113.36/32") && source("2001:db8::1"));
+        assert!(!source("dan@d.example") && !source("root"));
+        assert!(parse_subject("203.0.113").is_err());
+    }
+
+    #[test]
+    fn the_definitions_hold_together() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

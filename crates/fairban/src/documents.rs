@@ -1,0 +1,50 @@
+//! Completions and the man page, from the definitions in [`crate::cli`].
+
+use std::io;
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::Done;
+use crate::cli::Cli;
+use crate::error::Failure;
+
+/// Prints the completions of a shell.
+pub(crate) fn completions(shell: Shell) -> Done {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "fairban", &mut script);
+    print(&script)
+}
+
+/// Prints the man page: `fairban`, then each verb.
+pub(crate) fn man() -> Done {
+    let rendered = man_page().map_err(|error| Failure::output(&error))?;
+    print(&rendered)
+}
+
+fn man_page() -> io::Result<Vec<u8>> {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let mut page = Vec::new();
+    let whole = clap_mangen::Man::new(command.clone());
+    whole.render_title(&mut page)?;
+    whole.render_name_section(&mut page)?;
+    whole.render_synopsis_section(&mut page)?;
+    whole.render_description_section(&mut page)?;
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        page.extend_from_slice(format!(".SH \"FAIRBAN {}\"\n", verb.get_name().to_uppercase()).as_bytes());
+        let verb = clap_mangen::Man::new(verb.clone());
+        verb.render_synopsis_section(&mut page)?;
+        verb.render_description_section(&mut page)?;
+        verb.render_options_section(&mut page)?;
+        verb.render_extra_section(&mut page)?;
+    }
+    whole.render_extra_section(&mut page)?;
+    Ok(page)
+}
+
+fn print(bytes: &[u8]) -> Done {
+    use io::Write as _;
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+}

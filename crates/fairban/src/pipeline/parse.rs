@@ -1,0 +1,128 @@
+//! A block of lines into what they tell. A function of the block alone, so any thread may do any block.
+
+use fairban_core::event::{AuthEvent, Service};
+use fairban_parse::health::Health;
+use fairban_parse::parser::{Parsed, Parser};
+use fairban_parse::stamp::Stamp;
+use memchr::memchr;
+
+use crate::input::blocks::Block;
+
+/// A line that matters.
+#[derive(Debug)]
+pub(crate) struct ParsedLine {
+    /// Where it stands in the block, in bytes, without its line feed.
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    /// Lines before it in this block.
+    pub(crate) lines_before: u32,
+    /// Services with a line before it in this block, one bit each.
+    pub(crate) services_before: u32,
+    pub(crate) stamp: Stamp,
+    pub(crate) told: Told,
+}
+
+/// What a line that matters tells.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// Something about a login.
+    Event(AuthEvent),
+    /// That the log lost lines of a service, or of any.
+    Gap { lost: u32, service: Option<Service> },
+}
+
+/// A block that has been read.
+#[derive(Debug)]
+pub(crate) struct ParsedBlock {
+    pub(crate) block: Block,
+    pub(crate) lines: Vec<ParsedLine>,
+    pub(crate) health: Health,
+    /// Lines in it, skipped ones included.
+    pub(crate) line_count: u32,
+    /// Services with a line in it, one bit each at [`Service::index`].
+    pub(crate) services: u32,
+}
+
+/// The parser and what it is asked for.
+#[derive(Debug)]
+pub(crate) struct BlockParser {
+    parser: Parser,
+    /// Services whose events are wanted, one bit each at [`Service::index`].
+    wanted: u32,
+}
+
+impl BlockParser {
+    pub(crate) fn new(key: [u8; 16], wanted: u32) -> BlockParser {
+        BlockParser { parser: Parser::new(key), wanted }
+    }
+
+    pub(crate) fn parse(&self, block: Block) -> ParsedBlock {
+        let mut parsed = ParsedBlock {
+            block: Block::default(),
+            lines: Vec::new(),
+            health: Health::default(),
+            line_count: 0,
+            services: 0,
+        };
+        let bytes = block.bytes();
+        let mut from = 0;
+        while from < bytes.len() {
+            let to = memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at);
+            self.line(&bytes[from..to], from as u32, &mut parsed);
+            from = to + 1;
+        }
+        if let Some(skipped) = block.skipped_bytes {
+            parsed.count_skipped(skipped);
+        }
+        parsed.block = block;
+        parsed
+    }
+
+    fn line(&self, line: &[u8], from: u32, into: &mut ParsedBlock) {
+        let (lines_before, services_before) = (into.line_count, into.services);
+        into.line_count += 1;
+        let mut keep = |stamp, told| {
+            into.lines.push(ParsedLine {
+                from,
+                to: from + line.len() as u32,
+                lines_before,
+                services_before,
+                stamp,
+                told,
+            });
+        };
+        match self.parser.line(line, &mut into.health) {
+            Parsed::Event(stamp, event) => {
+                into.services |= bit(event.service);
+                if self.wanted & bit(event.service) != 0 {
+                    keep(stamp, Told::Event(event));
+                }
+            }
+            Parsed::Gap { stamp, service, lost } => keep(stamp, Told::Gap { lost, service }),
+            Parsed::Nothing(service) => into.services |= bit(service),
+            Parsed::Foreign | Parsed::NoFormat => {}
+        }
+    }
+
+    /// Of the services in `seen`, those that are wanted.
+    pub(crate) fn wanted(&self, seen: u32) -> impl Iterator<Item = Service> + use<> {
+        let both = self.wanted & seen;
+        Service::ALL.into_iter().filter(move |&service| both & bit(service) != 0)
+    }
+}
+
+impl ParsedBlock {
+    /// A line too long to be a record is a line of no known format.
+    fn count_skipped(&mut self, bytes: u64) {
+        self.line_count += 1;
+        self.health.lines += 1;
+        self.health.bytes += bytes;
+        self.health.no_format += 1;
+        self.health.too_long += 1;
+    }
+}
+
+/// The bit of a service in a set of services.
+pub(crate) fn bit(service: Service) -> u32 {
+    1 << service.index()
+}

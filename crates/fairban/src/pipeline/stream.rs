@@ -1,0 +1,307 @@
+//! The events of one log in its order, with a time by which logs can be merged.
+//!
+//! Stamps in a log mostly rise. Where one falls back, its line is taken as it comes. Where one leaps forward and the
+//! lines after it take that back, the leap is that line's error: it would carry the engine's time with it, so the line
+//! gets the time of its predecessor. To know, a stream looks [`LOOK_AHEAD`] events ahead.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::vec;
+
+use fairban_core::event::{AuthEvent, Tells};
+use fairban_core::time::{Span, Time};
+use fairban_parse::clock::ClockState;
+use fairban_parse::health::Health;
+use serde::{Deserialize, Serialize};
+
+use super::clock::FileClock;
+use super::feed::{Buffers, Fed, Feed};
+use super::parse::{BlockParser, ParsedBlock, ParsedLine, Told, bit};
+use crate::input::blocks::{Block, Tail};
+
+/// A leap that one of so many following events takes back is an error of the line that made it.
+pub(crate) const LOOK_AHEAD: usize = 10;
+
+/// Smaller steps forward are no leaps: daemons write seconds late.
+const LEAP_MIN: Span = Span::minutes(1);
+
+/// A leap at the very end of a log that nothing takes back is believed up to this length when the log may go on later:
+/// longer ones wait for the lines that follow. A log with gaps of a week hardly ends on one.
+const LEAP_BELIEVED_MAX: Span = Span::days(7);
+
+/// An event that is next in line.
+#[derive(Clone, Debug)]
+struct Waiting {
+    event: AuthEvent,
+    /// Counted from 1.
+    line: u64,
+    text: Text,
+}
+
+/// The raw line of an event.
+#[derive(Clone, Debug)]
+enum Text {
+    /// In the current block.
+    Block(u32, u32),
+    /// The block is gone.
+    Own(Vec<u8>),
+}
+
+/// An event that was read and not decided for good; holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HeldEvent {
+    pub(crate) event: AuthEvent,
+    text: Vec<u8>,
+}
+
+/// What a stream needs to go on where it stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StreamState {
+    pub(crate) tail: Tail,
+    pub(crate) clock: Option<ClockState>,
+    /// The merging time of the last event that was decided.
+    pub(crate) latest: Option<Time>,
+    pub(crate) services: u32,
+    pub(crate) held: Vec<HeldEvent>,
+}
+
+/// What a log held, known in full at its end.
+#[derive(Debug, Default)]
+pub(crate) struct ReadSoFar {
+    pub(crate) health: Health,
+    pub(crate) lines: u64,
+    /// What cut the log short.
+    pub(crate) error: Option<io::Error>,
+}
+
+/// How the next event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The merging time: never before that of an earlier event of this log.
+    pub(crate) key: Time,
+    pub(crate) certainty: Certainty,
+}
+
+/// Whether lines that are still to come could change an event's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// No.
+    Sure,
+    /// The log ends before ten lines followed a leap: probably right.
+    Likely,
+    /// The same, and the leap is so long that it is probably wrong.
+    Doubtful,
+}
+
+/// The events of one log.
+pub(crate) struct Stream {
+    feed: Option<Feed>,
+    clock: FileClock,
+    parser: Arc<BlockParser>,
+    buffers: Arc<Buffers>,
+    block: Block,
+    lines: vec::IntoIter<ParsedLine>,
+    lines_before_block: u64,
+    window: VecDeque<Waiting>,
+    head: Option<Head>,
+    latest: Option<Time>,
+    services: u32,
+    /// Of this block, not yet added to `services`.
+    block_services: u32,
+    tail: Tail,
+    /// Since the last checkpoint: the merging time then, and what was taken since.
+    redo: Option<(Option<Time>, Vec<HeldEvent>)>,
+    pub(crate) read: ReadSoFar,
+}
+
+impl Stream {
+    pub(crate) fn new(
+        feed: Feed,
+        clock: FileClock,
+        parser: &Arc<BlockParser>,
+        buffers: &Arc<Buffers>,
+        state: StreamState,
+    ) -> Stream {
+        let held = |held: HeldEvent| Waiting { event: held.event, line: 1, text: Text::Own(held.text) };
+        let mut stream = Stream {
+            feed: Some(feed),
+            clock,
+            parser: Arc::clone(parser),
+            buffers: Arc::clone(buffers),
+            block: Block::default(),
+            lines: Vec::new().into_iter(),
+            lines_before_block: 0,
+            window: state.held.into_iter().map(held).collect(),
+            head: None,
+            latest: state.latest,
+            services: state.services,
+            block_services: 0,
+            tail: Tail::default(),
+            redo: None,
+            read: ReadSoFar::default(),
+        };
+        stream.look();
+        stream
+    }
+
+    /// The next event's place in time; `None` at the end of the log.
+    pub(crate) fn head(&self) -> Option<Head> {
+        self.head
+    }
+
+    /// Hands the next event, its line and the line's number to `take`.
+    pub(crate) fn take<T>(&mut self, take: impl FnOnce(&AuthEvent, &[u8], u64) -> T) -> Option<T> {
+        let head = self.head?;
+        let next = self.window.pop_front()?;
+        if self.redo.is_some() {
+            let kept = self.hold(&next);
+            self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(kept.clone()));
+        }
+        self.latest = Some(head.key);
+        let taken = match &next.text {
+            Text::Block(from, to) => {
+                take(&next.event, &self.block.bytes()[*from as usize..*to as usize], next.line)
+            }
+            Text::Own(text) => take(&next.event, text, next.line),
+        };
+        self.look();
+        Some(taken)
+    }
+
+    /// From here on, what is taken is also kept, to be decided again when the log goes on.
+    pub(crate) fn begin_redo(&mut self) {
+        self.redo = Some((self.latest, Vec::new()));
+    }
+
+    /// What was taken is decided for good.
+    pub(crate) fn end_redo(&mut self) {
+        self.redo = None;
+    }
+
+    /// What the log needs to be read on later: with the events that wait, and those that are to be decided again.
+    pub(crate) fn state(&self) -> StreamState {
+        let (latest, again) = self.redo.clone().unwrap_or((self.latest, Vec::new()));
+        StreamState {
+            tail: self.tail.clone(),
+            clock: self.clock.state(),
+            latest,
+            services: self.services | self.block_services,
+            held: again.into_iter().chain(self.window.iter().map(|waiting| self.hold(waiting))).collect(),
+        }
+    }
+
+    /// Fills the window and judges the event at its head.
+    fn look(&mut self) {
+        while self.window.len() <= LOOK_AHEAD {
+            if let Some(line) = self.lines.next() {
+                self.await_line(line);
+            } else if !self.next_block() {
+                break;
+            }
+        }
+        self.head = self.judge_head();
+    }
+
+    fn await_line(&mut self, line: ParsedLine) {
+        let time = self.clock.resolve(&line.stamp);
+        let number = self.lines_before_block + u64::from(line.lines_before) + 1;
+        let mut wait = |mut event: AuthEvent| {
+            event.time = time;
+            self.window.push_back(Waiting { event, line: number, text: Text::Block(line.from, line.to) });
+        };
+        match line.told {
+            Told::Event(event) => wait(event),
+            Told::Gap { lost, service } => {
+                let seen = service.map_or(self.services | line.services_before, bit);
+                self.parser
+                    .wanted(seen)
+                    .for_each(|service| wait(AuthEvent::new(service, Tells::Gap { lost })));
+            }
+        }
+    }
+
+    /// Goes on to the next block; `false` at the end of the log.
+    fn next_block(&mut self) -> bool {
+        let Some(feed) = self.feed.take() else { return false };
+        self.leave_block();
+        let (rest, given) = feed.next();
+        self.feed = rest;
+        match given {
+            Fed::Block(parsed) => self.enter_block(*parsed),
+            Fed::End((tail, error)) => {
+                self.tail = tail;
+                self.read.error = error;
+            }
+        }
+        true
+    }
+
+    fn enter_block(&mut self, parsed: ParsedBlock) {
+        self.block = parsed.block;
+        self.lines = parsed.lines.into_iter();
+        self.block_services = parsed.services;
+        self.lines_before_block = self.read.lines;
+        self.read.lines += u64::from(parsed.line_count);
+        self.read.health.absorb(&parsed.health);
+    }
+
+    fn leave_block(&mut self) {
+        let bytes = self.block.bytes();
+        for waiting in &mut self.window {
+            if let Text::Block(from, to) = waiting.text {
+                waiting.text = Text::Own(bytes[from as usize..to as usize].to_vec());
+            }
+        }
+        self.services |= self.block_services;
+        self.buffers.give_back(std::mem::take(&mut self.block).into_buffer());
+    }
+
+    fn judge_head(&mut self) -> Option<Head> {
+        let stamp = self.window.front()?.event.time;
+        let followers = || self.window.iter().skip(1).take(LOOK_AHEAD).map(|waiting| waiting.event.time);
+        let mut certainty = Certainty::Sure;
+        let corrected = match self.latest {
+            Some(before) if stamp.since(before) > LEAP_MIN => {
+                let halfway = before.plus(Span::micros(stamp.since(before).as_micros() / 2));
+                let taken_back = followers().any(|time| time <= halfway);
+                if !taken_back && self.window.len() <= LOOK_AHEAD {
+                    let believed = stamp.since(before) <= LEAP_BELIEVED_MAX;
+                    certainty = if believed { Certainty::Likely } else { Certainty::Doubtful };
+                }
+                taken_back.then_some(before)
+            }
+            Some(_) => None,
+            None => first_corrected(stamp, followers().collect()),
+        };
+        if let (Some(time), Some(front)) = (corrected, self.window.front_mut()) {
+            front.event.time = time;
+        }
+        let time = corrected.unwrap_or(stamp);
+        Some(Head { key: self.latest.map_or(time, |latest| latest.max(time)), certainty })
+    }
+
+    fn hold(&self, waiting: &Waiting) -> HeldEvent {
+        let mut text = match &waiting.text {
+            Text::Block(from, to) => self.block.bytes()[*from as usize..*to as usize].to_vec(),
+            Text::Own(text) => text.clone(),
+        };
+        if let Some((from, to)) = waiting.event.secret_at
+            && let Some(secret) = text.get_mut(from as usize..to as usize)
+        {
+            secret.fill(b'*');
+        }
+        HeldEvent { event: waiting.event.clone(), text }
+    }
+}
+
+/// The first stamp of a log has no predecessor: it is an error if most of what follows lies before it, and then gets
+/// the time in the middle of those.
+fn first_corrected(stamp: Time, mut followers: Vec<Time>) -> Option<Time> {
+    let earlier = followers.iter().filter(|&&time| stamp.since(time) > LEAP_MIN).count();
+    if followers.len() < 3 || earlier * 2 <= followers.len() {
+        return None;
+    }
+    followers.sort_unstable();
+    Some(followers[followers.len() / 2].min(stamp))
+}
