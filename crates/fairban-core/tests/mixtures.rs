@@ -69,13 +69,13 @@ impl Town {
                 0..=2 => lines.push(digest(now - 1.0, source, &name)),
                 3 => lines.push(digest(now - 1.0, source, &name.replacen('@', "s@", 1))),
                 // Nobody looks after this device; an old password, an account that is gone.
-                4 if number % 3 == 0 => {
+                4 if number.is_multiple_of(3) => {
                     let old = self.failure(now, source, &name, &format!("old{number}"));
                     self.traffic.push(of(service, old));
                     now += every.min(600.0);
                     continue;
                 }
-                5 if number % 4 == 0 => {
+                5 if number.is_multiple_of(4) => {
                     self.traffic.push(of(service, unknown(now, source, &no_one(number))));
                     now += every.min(900.0);
                     continue;
@@ -84,7 +84,7 @@ impl Town {
                 6 => lines.push(unknown(now + 3.0, source, &no_one(500_000 + number))),
                 // Mistypes often, gives up now and then.
                 7 | 8 if self.chance.is(0.3) => {
-                    for attempt in 0..1 + self.chance.below(3) {
+                    for attempt in 0..=self.chance.below(3) {
                         let again = now - 60.0 + attempt as f64 * 17.0;
                         let typo =
                             self.failure(again, source, &name, &format!("typo{number}.{visit}.{attempt}"));
@@ -115,7 +115,7 @@ impl Town {
             visit += 1;
         }
         // One in ten also travels for an hour.
-        if number % 10 == 0 && habit > 4 {
+        if number.is_multiple_of(10) && habit > 4 {
             let hotel = format!("203.{}.{}.9", number % 100, number / 100);
             let arrival = self.chance.between(0.2, 0.9) * self.until;
             for attempt in 0..self.chance.below(3) {

@@ -66,7 +66,7 @@ fn event(now: f64, source: u32, account: usize, what: u8, how: u8, more: u16) ->
         7 if what < 9 => event.tells = Tells::Echo,
         _ => {}
     }
-    event.common_secret = event.secret.is_some() && more % 5 == 0;
+    event.common_secret = event.secret.is_some() && more.is_multiple_of(5);
     event
 }
 

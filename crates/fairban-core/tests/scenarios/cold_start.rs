@@ -9,7 +9,7 @@ fn the_first_hour_of_an_office_day_harms_nobody() {
     let mut sources = Vec::new();
     for office in 0..20 {
         let source = format!("203.0.{office}.1");
-        for number in 0..1 + chance.below(12) {
+        for number in 0..=chance.below(12) {
             let name = format!("w{office}n{number}{}@site.example", ["ora", "iel", "ust"][number % 3]);
             // Every fourth begins with an old password, a typo, or a device that nobody looks after.
             let mut now = chance.between(0.0, HOUR);

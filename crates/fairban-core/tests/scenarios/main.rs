@@ -2,6 +2,8 @@
 //! in, effects out. A file a situation; in each the honest case is spared for as long as it goes on, and the robot that
 //! imitates it is caught, or what it gains an hour is bounded, printed and asserted.
 
+#![allow(clippy::print_stdout, reason = "tests print what a robot gained")]
+
 #[path = "../world/mod.rs"]
 mod world;
 

@@ -122,7 +122,7 @@ fn somebody_whose_old_password_is_everybodys_is_spared() {
     where_settled(|world| {
         let mut traffic = users(world.start, world.start + 2.0 * DAY);
         for n in 0..40 {
-            traffic.push(wrong(world.start + n as f64 * 60.0, &far_away(n), &absent(n as usize), "123456"));
+            traffic.push(wrong(world.start + n as f64 * 60.0, &far_away(n), &absent(n), "123456"));
         }
         for n in 0..500 {
             let mut old =

@@ -30,7 +30,7 @@ fn somebody_whose_neighbours_are_robots_is_spared() {
         let mut traffic = vec![login(world.start, me, &user(4))];
         for n in 0..150 {
             let now = world.start + 60.0 + n as f64 * 20.0;
-            traffic.push(unknown(now, &host("198.51.100", n), &no_one(n as usize)));
+            traffic.push(unknown(now, &host("198.51.100", n), &no_one(n)));
         }
         for n in 0..48 {
             traffic.push(wrong(world.start + 300.0 + f64::from(n) * 1_800.0, me, &user(4), "old"));
@@ -48,7 +48,7 @@ fn a_familiar_client_opens_the_ban_of_a_prefix_it_was_away_from() {
         let mut traffic = vec![login(world.start, "198.51.100.9", &user(4))];
         for n in 10..200 {
             let now = world.start + n as f64 * 5.0;
-            traffic.push(unknown(now, &host("198.51.100", n), &no_one(n as usize)));
+            traffic.push(unknown(now, &host("198.51.100", n), &no_one(n)));
         }
         traffic.push(login(world.start + HOUR, "198.51.100.240", &user(4)));
         world.play(traffic);
@@ -118,7 +118,7 @@ fn rotation_in_a_slash_24_is_caught() {
 #[test]
 fn slow_rotation_in_a_slash_24_is_caught() {
     where_settled(|world| {
-        rotation(world, "slow rotation in a /24", |n| host("198.51.100", n * 37), 600.0, 80)
+        rotation(world, "slow rotation in a /24", |n| host("198.51.100", n * 37), 600.0, 80);
     });
 }
 
