@@ -151,7 +151,9 @@ impl Engine {
     pub fn handle(&mut self, event: &AuthEvent, line: &[u8]) {
         let now = self.now.max(event.time);
         self.advance(now);
-        self.judge.set_sample(line, event.secret_at);
+        if event.outcome != Outcome::Success {
+            self.judge.set_sample(line, event.secret_at);
+        }
         self.joiner.handle(now, event, &mut self.joined);
         if self.joiner.connections_forgeable() {
             self.judge.set_forgeable();

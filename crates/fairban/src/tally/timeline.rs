@@ -18,9 +18,8 @@ const WIDTHS: [i64; 20] = [
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Timeline {
     width_secs: i64,
-    /// The number of the first bucket: its begin over the width.
+    /// Number of the first bucket: its start over the width.
     first: i64,
-    /// At most [`BUCKETS_MAX`], none missing between.
     buckets: VecDeque<Bucket>,
 }
 
@@ -42,22 +41,25 @@ impl Default for Timeline {
 impl Timeline {
     /// The bucket of a time.
     pub(crate) fn at(&mut self, time: Time) -> &mut Bucket {
-        while self.len_with(time) > BUCKETS_MAX {
-            self.fold();
+        loop {
+            let at = time.secs().div_euclid(self.width_secs);
+            if self.buckets.is_empty() {
+                self.first = at;
+            }
+            let last = self.first + self.buckets.len() as i64 - 1;
+            if last.max(at) - self.first.min(at) >= BUCKETS_MAX {
+                self.fold();
+                continue;
+            }
+            for _ in at..self.first {
+                self.buckets.push_front(Bucket::default());
+            }
+            self.first = self.first.min(at);
+            for _ in last..at {
+                self.buckets.push_back(Bucket::default());
+            }
+            return &mut self.buckets[(at - self.first) as usize];
         }
-        let number = time.secs().div_euclid(self.width_secs);
-        if self.buckets.is_empty() {
-            self.first = number;
-        }
-        while number < self.first {
-            self.first -= 1;
-            self.buckets.push_front(Bucket::default());
-        }
-        let at = (number - self.first) as usize;
-        if at >= self.buckets.len() {
-            self.buckets.resize(at + 1, Bucket::default());
-        }
-        &mut self.buckets[at]
     }
 
     /// The width of a bucket, and the buckets from the first to the last with the time at which each begins.
@@ -72,27 +74,18 @@ impl Timeline {
                 }
             }
         }
-        let begin = |at: usize| Time::from_secs((line.first + at as i64) * line.width_secs);
-        let rows = line.buckets.iter().enumerate().map(|(at, bucket)| (begin(at), *bucket));
-        (Span::secs(line.width_secs), rows.collect())
+        let start = |n: usize| Time::from_secs((line.first + n as i64) * line.width_secs);
+        let rows = line.buckets.iter().enumerate().map(|(n, bucket)| (start(n), *bucket)).collect();
+        (Span::secs(line.width_secs), rows)
     }
 
     /// How many buckets there would be at another width, a multiple of this one.
     fn len_at(&self, width_secs: i64) -> i64 {
+        if self.buckets.is_empty() {
+            return 0;
+        }
         let at = |n: i64| (n * self.width_secs).div_euclid(width_secs);
-        match self.buckets.len() as i64 {
-            0 => 0,
-            len => at(self.first + len - 1) - at(self.first) + 1,
-        }
-    }
-
-    /// How many buckets there would be with one for `time`.
-    fn len_with(&self, time: Time) -> i64 {
-        let number = time.secs().div_euclid(self.width_secs);
-        match self.buckets.len() as i64 {
-            0 => 1,
-            len => number.max(self.first + len - 1) - number.min(self.first) + 1,
-        }
+        at(self.first + self.buckets.len() as i64 - 1) - at(self.first) + 1
     }
 
     fn fold(&mut self) {
@@ -102,21 +95,17 @@ impl Timeline {
     }
 
     fn fold_to(&mut self, width_secs: i64) {
-        let begins = (self.first..).map(|number| number * self.width_secs);
-        let old: Vec<(i64, Bucket)> = begins.zip(std::mem::take(&mut self.buckets)).collect();
-        self.width_secs = width_secs;
-        self.first = old.first().map_or(0, |(begin, _)| begin.div_euclid(width_secs));
-        for (begin, bucket) in old {
-            let at = (begin.div_euclid(width_secs) - self.first) as usize;
-            if at >= self.buckets.len() {
-                self.buckets.push_back(Bucket::default());
-            }
-            let into = &mut self.buckets[at];
+        let at = |n: usize| ((self.first + n as i64) * self.width_secs).div_euclid(width_secs);
+        let (first, len) = (at(0), self.len_at(width_secs));
+        let mut folded = VecDeque::from(vec![Bucket::default(); len as usize]);
+        for (n, bucket) in self.buckets.iter().enumerate() {
+            let into = &mut folded[(at(n) - first) as usize];
             into.successes += bucket.successes;
             into.failures += bucket.failures;
             into.kept_out += bucket.kept_out;
             into.bans += bucket.bans;
         }
+        *self = Timeline { width_secs, first, buckets: folded };
     }
 }
 
