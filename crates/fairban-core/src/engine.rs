@@ -54,7 +54,7 @@ pub struct Explanation {
     pub accounts: Vec<AccountTold>,
     /// Up to five lines, secrets blanked, not yet escaped, cut to 200 bytes.
     pub samples: Vec<Vec<u8>>,
-    /// The ban in force or the last one.
+    /// The ban in force or the last one, its own or its prefix's: number, kind, from when, until when.
     pub ban: Option<(u64, RobotKind, Time, Option<Time>)>,
     /// Sentences: why the sum is what it is (hub, stale device, familiar, pending …), and what would have changed it.
     pub remarks: Vec<String>,

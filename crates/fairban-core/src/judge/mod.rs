@@ -10,6 +10,7 @@
 
 pub(crate) mod across;
 pub(crate) mod blind;
+pub(crate) mod convictions;
 pub(crate) mod dossier;
 mod explain;
 mod failure;
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use self::across::Across;
 use self::blind::Sights;
+use self::convictions::Convictions;
 use self::dossier::Dossiers;
 use self::familiar::{AccountId, Accounts};
 use self::flood::{Flows, Idle};
@@ -66,8 +68,6 @@ pub(crate) struct Judge {
     /// Of these, how many have seen a success.
     clients: u32,
     accounts: Accounts,
-    /// Familiar pairs in all.
-    pairs: u64,
     pending: Pending,
     names: Names,
     addresses: Addresses,
@@ -78,6 +78,7 @@ pub(crate) struct Judge {
     sights: Sights,
     flows: Flows,
     dossiers: Dossiers,
+    convictions: Convictions,
     /// The day on which a pair or an account was last told of.
     told: Table<u16>,
     breaker: Breaker,
@@ -109,7 +110,6 @@ impl Judge {
             sources: Table::new(key),
             clients: 0,
             accounts: Accounts::new(key),
-            pairs: 0,
             pending: Pending::new(key),
             names: Names::new(key),
             addresses: Addresses::new(key),
@@ -120,6 +120,7 @@ impl Judge {
             sights: Sights::default(),
             flows: Flows::new(key),
             dossiers: Dossiers::new(key),
+            convictions: Convictions::new(key),
             told: Table::new(key),
             breaker: Breaker::default(),
             forgeable: false,
@@ -302,9 +303,10 @@ impl Judge {
             let now = self.now;
             let suspects = self.sources.len() - self.clients as usize;
             if suspects >= self.limits.suspects as usize {
+                // Banned ones go only where nothing else is in sight, the one that ends first: the ban was told and
+                // stays, what is lost is how often it had to be.
                 let rank = |source: &Source| {
-                    (source.ok == 0 && source.banned_until == 0)
-                        .then(|| (source.score(now), source.last_secs()))
+                    (source.ok == 0).then(|| (source.banned_for(now), source.score(now), source.last_secs()))
                 };
                 let victim = self.sources.victim(32, rank);
                 if let Some(victim) = victim {

@@ -19,6 +19,13 @@ pub(crate) const MEMBERS_MIN: u16 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct PrefixKey(pub(crate) u64);
 
+impl PrefixKey {
+    /// As a key of a table that holds units too.
+    pub(crate) const fn apart(self) -> u64 {
+        self.0 ^ 1 << 63
+    }
+}
+
 /// The prefixes around a unit, narrowest first.
 pub(crate) fn around(unit: Unit) -> impl Iterator<Item = (PrefixKey, IpNet)> {
     let lengths: &[(u8, u64)] = if unit.is_v4() { &[(24, 0xff)] } else { &[(56, 0xff), (48, 0xffff)] };
@@ -187,11 +194,14 @@ impl Prefixes {
         }
     }
 
+    /// Banned ones go last, the one that ends first: the ban was told and stays.
     fn make_room(&mut self, key: PrefixKey, limits: &Limits) {
         if self.table.get(key.0).is_none() && self.table.len() >= limits.prefixes as usize {
-            let rank = |prefix: &Prefix| (prefix.banned_until == 0).then_some((prefix.opened, prefix.last));
+            let rank = |prefix: &Prefix| Some((prefix.banned_until, prefix.opened, prefix.last));
             let victim = self.table.victim(16, rank);
-            victim.and_then(|victim| self.table.remove(victim));
+            if let Some(gone) = victim.and_then(|victim| self.table.remove(victim)) {
+                self.bans -= u32::from(gone.banned_until != 0);
+            }
         }
     }
 }

@@ -52,7 +52,11 @@ impl Breaker {
 impl Judge {
     /// The sum that bans a source: lower for strangers where most strangers are robots.
     pub(super) fn limit(&self, source: &Source) -> Nats {
-        if source.ok == 0 { weights::LIMIT - self.prior.relief(self.now) } else { weights::LIMIT }
+        if source.ok > 0 {
+            return weights::LIMIT;
+        }
+        let most = if source.strikes > 0 { weights::PRIOR_MAX_BACK } else { weights::PRIOR_MAX };
+        weights::LIMIT - self.prior.relief(self.now).min(most)
     }
 
     /// Bans a source whose sum has reached the limit, unless it is one that is never banned.
@@ -109,12 +113,12 @@ impl Judge {
             accounts: source.episodes.len() as u32,
             weak: source.has(WEAK),
         };
-        let waiting: Vec<u32> = source
-            .episodes
-            .iter()
-            .filter(|episode| episode.state == EpisodeState::Pending)
-            .map(|episode| episode.account)
-            .collect();
+        // What waits is part of what the ban punishes: it is not weighed a second time when the ban is over.
+        let mut waiting = Vec::new();
+        for episode in source.episodes.iter_mut().filter(|e| e.state == EpisodeState::Pending) {
+            episode.state = EpisodeState::Weighed;
+            waiting.push(episode.account);
+        }
         source.flags &= !NARROW;
         if narrow {
             // Its neighbours are judged on: from the start where people log in, else on probation with it.
@@ -129,6 +133,7 @@ impl Judge {
         for account in waiting {
             self.pending.remove(unit, account);
         }
+        self.convictions.note(unit.0, &ban, &self.limits);
         self.effects.push_back(Effect::Ban(ban));
     }
 
@@ -145,7 +150,7 @@ impl Judge {
             Some(Kind::Wrong | Kind::Failed) => RobotKind::PasswordGuessing,
             _ => RobotKind::Botnet,
         });
-        self.effects.push_back(Effect::Ban(Ban {
+        let ban = Ban {
             id,
             prefix: net,
             time: now,
@@ -157,7 +162,9 @@ impl Judge {
             attempts: members,
             accounts: members,
             weak: false,
-        }));
+        };
+        self.convictions.note(key.apart(), &ban, &self.limits);
+        self.effects.push_back(Effect::Ban(ban));
     }
 
     /// Whether a ban in force would have kept this attempt out. Ends bans that are over.
@@ -167,6 +174,7 @@ impl Judge {
             // A neighbour who was familiar before the ban began is let in, and the prefix with him.
             if case.familiar && case.attempt.outcome == Outcome::Success {
                 self.prefixes.unban(key);
+                self.convictions.lift(key.apart(), now);
                 let id = self.next_id();
                 let reason = UnbanReason::Narrowed;
                 self.effects.push_back(Effect::Unban { id, of, prefix: net, time: now, reason });
@@ -178,15 +186,10 @@ impl Judge {
         if source.banned_until == 0 {
             return false;
         }
-        if secs_u32(now) <= source.banned_until {
+        if !source.ban_is_over(now) {
             return !source.has(NARROW) || self.addresses.is_meant(unit, case.attempt.source);
         }
-        // Probation: the evidence starts high, and the record of what was punished is closed.
-        let ended = Time::from_secs(i64::from(source.banned_until));
-        source.banned_until = 0;
-        source.set_score(ended, weights::PROBATION);
-        source.close_episodes();
-        source.flags &= !(WEAK | NARROW);
+        source.end_ban(now);
         self.addresses.unban(unit);
         self.dossiers.close(unit);
         self.dossiers.note(
