@@ -101,7 +101,8 @@ pub(crate) struct ReplayArgs {
     /// Go on from this file if it exists, and leave in it what is needed to go on later
     ///
     /// A log may be cut anywhere, even within a line, and read in parts: the objects are those of the whole, and the last
-    /// summary is that of the whole. A last line without its line feed waits in the file for its rest.
+    /// summary is that of the whole. A last line without its line feed waits in the file for its rest. Give each part once: what is
+    /// given again is counted again.
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
 

@@ -211,11 +211,8 @@ fn write_explanation(out: &mut impl Write, told: &Explanation, zone: &TimeZone) 
         let (name, last) = (show_account(&account.account), outcome(account.last));
         let (failures, successes) = (account.failures, account.successes);
         let when = long(account.time, zone);
-        writeln!(
-            out,
-            "  {name} from {}: {failures} failed, {successes} succeeded; last {last}, {when}",
-            account.source
-        )?;
+        writeln!(out, "  {name} from {}", account.source)?;
+        writeln!(out, "      {failures} failed, {successes} succeeded; last {last}, {when}")?;
     }
     if !told.samples.is_empty() {
         writeln!(out, "\nLines:")?;

@@ -11,8 +11,9 @@ use crate::error::{plural, warn};
 use crate::input::{Format, Input};
 use crate::pipeline::ReadSoFar;
 
-/// Warns of what the operator should know about a log that has been read.
-pub(crate) fn warn_of_log(input: &Input, format: Format, read: &ReadSoFar) {
+/// Warns of what the operator should know about a log that has been read. One that was `found` and not named
+/// may hold nothing about logins.
+pub(crate) fn warn_of_log(input: &Input, format: Format, read: &ReadSoFar, found: bool) {
     let name = &input.name;
     if let Some(error) = &read.error {
         warn_of_error(name, format, read, error);
@@ -23,7 +24,7 @@ pub(crate) fn warn_of_log(input: &Input, format: Format, read: &ReadSoFar) {
         let (lines, kib) = (plural(read.health.too_long, "line"), LINE_BYTES_MAX / 1024);
         warn(&format!("{name}: {lines} longer than {kib} KiB skipped; no daemon writes such"), None);
     }
-    if read.lines > 0 && read.health.services.iter().all(|service| service.lines == 0) {
+    if !found && read.lines > 0 && read.health.services.iter().all(|service| service.lines == 0) {
         warn_of_no_service(name, &read.health);
     }
 }

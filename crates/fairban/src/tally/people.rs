@@ -113,14 +113,8 @@ impl People {
 
     /// A login.
     pub(crate) fn logged_in(&mut self, unit: Unit, time: Time, account: &Account, login: Login) {
-        let stranger = self.strangers.remove(&unit);
-        if !self.known.contains_key(&unit) {
-            if self.known.len() >= PEOPLE_MAX {
-                return;
-            }
-            self.sources += u64::from(stranger.is_none());
-            self.order.insert(unit);
-            self.known.insert(unit, Person::new(time, stranger, account));
+        if !self.known.contains_key(&unit) && !self.meet(unit, time, account) {
+            return;
         }
         let Some(person) = self.known.get_mut(&unit) else { return };
         person.last = person.last.max(time);
@@ -132,6 +126,18 @@ impl People {
         if person.accounts.len() < ACCOUNTS_MAX && !person.accounts.contains(&tag) {
             person.accounts.push(tag);
         }
+    }
+
+    /// A stranger is one no more; `false` if there is no room.
+    fn meet(&mut self, unit: Unit, time: Time, account: &Account) -> bool {
+        if self.known.len() >= PEOPLE_MAX {
+            return false;
+        }
+        let stranger = self.strangers.remove(&unit);
+        self.sources += u64::from(stranger.is_none());
+        self.order.insert(unit);
+        self.known.insert(unit, Person::new(time, stranger, account));
+        true
     }
 
     /// When a source was first seen.

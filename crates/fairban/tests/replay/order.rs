@@ -74,6 +74,19 @@ fn a_night_without_lines_is_no_error() {
 }
 
 #[test]
+fn a_line_that_stands_in_two_logs_is_taken_once() {
+    let folder = Folder::new();
+    let text = String::from_utf8(real_log()).expect("ASCII");
+    let other = "Jan 21 10:00:00 mx CRON[1]: (root) CMD (true)\n".repeat(50);
+    let (mail, syslog) = (folder.file("mail.log", &text), folder.file("syslog", format!("{other}{text}")));
+    let (alone, both) = (replay(&[&mail]), replay(&[&mail, &syslog]));
+    assert_eq!(both.objects(), alone.objects());
+    assert_eq!(both.summary()["attempts"], alone.summary()["attempts"]);
+    let ran = fairban(&["replay", "--timezone", "UTC", "--year", "2026", &mail, &syslog]);
+    ran.tells(&["lines stood in more than one log; each was taken once"]);
+}
+
+#[test]
 fn a_closed_output_ends_the_program_quietly() {
     use std::process::{Command, Stdio};
     let folder = Folder::new();
