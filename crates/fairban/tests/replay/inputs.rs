@@ -102,11 +102,11 @@ fn a_multilog_folder_is_read_as_a_set() {
 fn without_arguments_the_usual_logs_are_found() {
     let folder = Folder::new();
     folder.file("root/var/log/mail.log", scan(36_000, 10, "203.0.113.7"));
-    folder.file("root/var/log/mail.log.1", scan(30_000, 10, "203.0.113.8"));
-    folder.file("root/var/log/auth.log.2.gz", gzip(scan(20_000, 10, "203.0.113.9")));
+    folder.file("root/var/log/mail.log.1", scan(30_000, 10, "198.51.100.8"));
+    folder.file("root/var/log/auth.log.2.gz", gzip(scan(20_000, 10, "192.0.2.9")));
     folder.file("root/var/log/kern.log", "not read\n");
-    folder.file("root/var/log/qmail/smtpd/current", scan(10_000, 10, "203.0.113.10"));
-    folder.file("root/var/service/pop3d/log/main/current", scan(1_000, 10, "203.0.113.11"));
+    folder.file("root/var/log/qmail/smtpd/current", scan(10_000, 10, "100.64.10.1"));
+    folder.file("root/var/service/pop3d/log/main/current", scan(1_000, 10, "100.65.11.1"));
     let root = folder.path("root");
     let ran = fairban(&["replay", "--root", &root, "--timezone", "UTC", "--year", "2026"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -118,7 +118,7 @@ fn without_arguments_the_usual_logs_are_found() {
         "pop3d/log/main/current",
     ]);
     assert!(!ran.err.contains("kern.log"));
-    for robot in ["203.0.113.7", "203.0.113.8", "203.0.113.9", "203.0.113.10", "203.0.113.11"] {
+    for robot in ["203.0.113.7", "198.51.100.8", "192.0.2.9", "100.64.10.1", "100.65.11.1"] {
         assert!(ran.out.contains(robot), "{robot} in {}", ran.out);
     }
     fs::create_dir_all(folder.path("bare/var/log")).expect("ours");
