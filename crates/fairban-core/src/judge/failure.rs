@@ -398,7 +398,10 @@ impl Judge {
         }
         if first {
             let limit = weights::LIMIT - self.prior.relief(now);
-            if let Some((key, net, score)) = self.prefixes.accused(unit, kind, now, limit, &self.limits) {
+            // That nobody has logged in there is only known where logins are seen.
+            let seen = |weight| self.sights.temper(waiting.service, weight, now);
+            if let Some((key, net, score)) = self.prefixes.accused(unit, kind, now, limit, &self.limits, seen)
+            {
                 self.ban_prefix(key, net, score, unit);
             }
         }

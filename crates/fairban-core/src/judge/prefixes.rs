@@ -105,7 +105,8 @@ impl Prefixes {
         early
     }
 
-    /// A stranger's first failure stayed. Returns the narrowest prefix whose own sum has reached `limit`.
+    /// A stranger's first failure stayed. Returns the narrowest prefix whose own sum has reached `limit`. `seen` says
+    /// what is left of a weight where the log may not show who logs in.
     pub(crate) fn accused(
         &mut self,
         unit: Unit,
@@ -113,6 +114,7 @@ impl Prefixes {
         now: Time,
         limit: Nats,
         limits: &Limits,
+        seen: impl Fn(Nats) -> Nats,
     ) -> Option<(PrefixKey, IpNet, Nats)> {
         let mut convicted = None;
         for (key, net) in around(unit) {
@@ -123,7 +125,7 @@ impl Prefixes {
             let prefix = self.table.entry(key.0, Prefix::default);
             prefix.settle(now);
             let earlier = u64::from(prefix.counts[kind.index()]) * 16;
-            prefix.score += kind.model(false).weight(earlier);
+            prefix.score += seen(kind.model(false).weight(earlier));
             prefix.counts[kind.index()] = prefix.counts[kind.index()].saturating_add(64);
             prefix.accused = prefix.accused.saturating_add(1);
             if prefix.accused >= MEMBERS_MIN && prefix.score >= limit && convicted.is_none() {

@@ -112,3 +112,33 @@ fn a_gap_in_the_log_harms_no_office() {
         world.assert_spared("203.0.113.1");
     });
 }
+
+#[test]
+fn a_neighbourhood_that_meets_a_server_which_knows_nobody_is_spared() {
+    // vpopmail without the rights to read its domains: everybody is unknown from the log's first line on.
+    let mut world = World::cold();
+    let sources: Vec<String> = (0..8).map(|n| host("203.0.113", 20 + n * 10)).collect();
+    for (n, source) in sources.iter().enumerate() {
+        for again in 0..20 {
+            world.take(&unknown(n as f64 + f64::from(again) * 300.0, source, &user(n)));
+        }
+    }
+    for source in &sources {
+        world.assert_spared(source);
+    }
+}
+
+#[test]
+fn rotation_in_a_slash_24_at_a_blind_service_is_caught() {
+    let mut world = World::cold();
+    let sources: Vec<String> = (0..400).map(|n| host("198.51.100", n * 37)).collect();
+    for (n, source) in sources.iter().enumerate() {
+        world.take(&unknown(n as f64 * 20.0, source, &no_one(n)));
+    }
+    let mut distinct = sources;
+    distinct.sort();
+    distinct.dedup();
+    let leaked = world.leaked(&distinct);
+    println!("rotation in a /24 at a blind service: {leaked} guesses of 400");
+    assert!(leaked <= 60, "{leaked}");
+}
