@@ -20,6 +20,8 @@ const STALE_SPAN: Span = Span::hours(1);
 const LOOPING_TRIES: u16 = 60;
 /// Failures in a row at an account whose pair is in quarantine that its owner may make.
 const OWNER_FAILURES_MAX: u16 = 6;
+/// Successes that came after failures before a pair is one that often fails: an old password beside the right one.
+const HABIT: u8 = 3;
 /// Near misses and other forms of a name that are taken for one account; a walker of near misses gains no more.
 const NEAR_MAX: u8 = 2;
 /// Failing accounts of a stranger that no outage excuses.
@@ -71,15 +73,19 @@ impl Judge {
             self.across.bar_tag(tag.bits(), now, &self.limits);
         }
         let Some(pair) = self.accounts.pair_mut(id, case.unit) else { return };
+        // A digest that fails is the server's doing; only what the client can help tells of an outage or an old password.
+        if case.attempt.mechanism == Mechanism::Digest {
+            return;
+        }
         pair.failures = pair.failures.saturating_add(1);
+        let steady = pair.habit < HABIT;
         let (failures, last) = (pair.failures, Time::from_secs(i64::from(pair.last)));
         let since_first = now.since(Time::from_secs(i64::from(pair.first)));
         if failures >= STALE_TRIES && now.since(last) >= STALE_SPAN {
             self.tell_stale(case, u32::from(failures), last);
         }
-        // A digest that fails is the server's doing; only what the client can help tells of an outage.
         let active = now.since(last) <= ACTIVE_WITHIN;
-        if since_first >= FAMILIAR_SINCE && active && case.attempt.mechanism != Mechanism::Digest {
+        if since_first >= FAMILIAR_SINCE && active && steady {
             let service = case.attempt.service;
             match self.outages.failed(service, id.0, case.unit, now) {
                 Some(Change::Began(failing)) => self.alarm(Alarm::Outage { service, failing }),

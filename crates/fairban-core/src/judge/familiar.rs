@@ -51,7 +51,9 @@ pub(crate) struct Pair {
     pub(crate) familiar_from: u32,
     /// Near-miss names that its successes have excused.
     pub(crate) near: [u32; 2],
-    /// Failures since the last success, saturating.
+    /// Successes that came after failures, saturating: such a pair's failures tell of no outage.
+    pub(crate) habit: u8,
+    /// Failures since the last success, saturating; digests aside.
     pub(crate) failures: u16,
     /// It counts among its source's accounts: not while it is in quarantine.
     pub(crate) admitted: bool,
@@ -163,6 +165,7 @@ impl Accounts {
             last: secs,
             familiar_from,
             near: [0; 2],
+            habit: 0,
             failures: 0,
             admitted: false,
         });

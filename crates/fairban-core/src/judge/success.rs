@@ -46,6 +46,7 @@ impl Judge {
             Some(pair) => {
                 news = pair.last / 60 != secs_u32(now) / 60;
                 pair.last = secs_u32(now);
+                pair.habit = pair.habit.saturating_add(u8::from(pair.failures > 0));
                 pair.failures = 0;
                 true
             }
