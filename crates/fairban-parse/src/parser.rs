@@ -65,6 +65,9 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         };
+        // multilog and its service do not say it so; a client might.
+        let repeated = if raw.is_multilog() { None } else { repeated(&record) };
+        let (times, record) = repeated.unwrap_or((1, record));
         let claimed = if raw.is_multilog() { claim_multilog(&record) } else { claim(&record) };
         let Some(service) = claimed else {
             // multilog writes no such notice; a client might.
@@ -79,7 +82,7 @@ impl Parser {
         };
         let counters = &mut health.services[service.index()];
         counters.lines += 1;
-        match self.read(service, &record) {
+        match self.grammar(service, &record) {
             Reading::Quiet => {
                 counters.understood += 1;
                 Parsed::Nothing(service)
@@ -96,21 +99,10 @@ impl Parser {
                 };
                 counters.understood += 1;
                 counters.events += 1;
+                event.times = times;
                 check_witness(&mut event, &record, &stamp);
                 Parsed::Event(stamp, event)
             }
-        }
-    }
-
-    /// Reads a record, or the one inside `message repeated N times: [ … ]`.
-    fn read(&self, service: Service, record: &Record<'_>) -> Reading {
-        let Some((times, inner)) = repeated(record) else { return self.grammar(service, record) };
-        match self.grammar(service, &inner) {
-            Reading::Event(mut event) => {
-                event.times = times;
-                Reading::Event(event)
-            }
-            other => other,
         }
     }
 

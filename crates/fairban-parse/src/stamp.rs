@@ -256,9 +256,10 @@ fn hexadecimal(digits: &[u8]) -> u64 {
     })
 }
 
+/// Two decimal digits.
 fn two([tens, ones]: [u8; 2]) -> Option<u8> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-    (tens <= 9 && ones <= 9).then_some(tens * 10 + ones)
+    (tens <= 9 && ones <= 9).then(|| tens * 10 + ones)
 }
 
 pub(crate) const fn is_leap(year: i16) -> bool {
