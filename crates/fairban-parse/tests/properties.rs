@@ -322,7 +322,7 @@ fn every_form_names_its_client_where_nobody_tampers() {
 }
 
 proptest! {
-    #![proptest_config(config(4_000))]
+    #![proptest_config(config(20_000))]
 
     #[test]
     fn no_text_of_a_client_names_another_source((form, client, envelope, one, other) in tampered()) {

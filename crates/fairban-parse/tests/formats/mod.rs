@@ -110,7 +110,7 @@ pub(crate) const FORMS: &[Form] = &[
         "dovecot",
         "auth: plain({name64},{R},<{S}>): Request timed out waiting for client to continue authentication (150 secs)",
     ),
-    silent(D, "dovecot", "auth: passwd-file({name64}): unknown user"),
+    silent(D, "dovecot", "auth: passwd-file({checked}): unknown user"),
     form(D, "dovecot", "auth({name64},{R},sasl:plain)<{S}>: passwd-file: Password mismatch"),
     form(D, "dovecot", "auth({name64},{R},sasl:cram-md5)<{S}>: sql: unknown user"),
     form(
@@ -401,6 +401,8 @@ fn printed(kind: &str, text: &[u8], is_relayed: bool) -> Vec<u8> {
             let name = keep(&|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
             if name.is_empty() { b"unknown".to_vec() } else { name }
         }
+        // A name that Dovecot's `auth_username_chars` has let through.
+        "checked" => keep(&|byte| byte.is_ascii_alphanumeric() || b".-_@".contains(&byte)),
         "name64" => by_dovecot(text, 64, "..."),
         "name80" => by_dovecot(text, 80, "..."),
         "name128" => by_dovecot(text, 128, "..."),
