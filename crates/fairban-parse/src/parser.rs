@@ -146,7 +146,7 @@ fn claim(record: &Record<'_>) -> Option<Service> {
 /// of any other program: no syslog daemon writes here, and a program that multilog serves does not write its own name.
 fn claim_multilog(record: &Record<'_>) -> Option<Service> {
     match claim(record) {
-        Some(service @ (Service::Tcpserver | Service::Sslserver)) => Some(service),
+        Some(service @ (Service::Tcpserver | Service::Sslserver)) => record.pid.is_none().then_some(service),
         Some(Service::Vpopmail) => Some(Service::Tcpserver),
         _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => {
             Some(Service::Tcpserver)

@@ -262,29 +262,54 @@ const FRAGMENTS: &[&str] = &[
     "\"",
 ];
 
-/// What a client may type who knows the formats of a service: pieces of them, and of lines that tell of 8.8.8.8.
+/// What a client may type who knows the formats of a service: a plain name, or pieces of the formats, of lines that tell
+/// of 8.8.8.8, and of what fills a line up.
 fn hostile(service: Service) -> impl Strategy<Value = Vec<u8>> {
-    let imitations: Vec<Vec<u8>> = FORMS
-        .iter()
-        .filter(|form| form.service == service)
-        .map(|form| form.body(FORGED, &[b"root", b"x"]))
-        .collect();
+    // The end of a line, but for the last bytes, which the server adds; the start of one; any piece of it.
+    let imitation = || {
+        (select(imitations(service)), any::<Index>(), any::<Index>(), 0..4_u8, 0..4_usize).prop_map(
+            |(text, one, other, which, spared)| {
+                let (one, other) = (one.index(text.len() + 1), other.index(text.len() + 1));
+                let most = text.len() - spared.min(text.len());
+                let range = match which {
+                    0 => one.min(most)..most,
+                    1 => 0..one,
+                    2 => 0..most,
+                    _ => one.min(other)..one.max(other),
+                };
+                text[range].to_vec()
+            },
+        )
+    };
     let piece = prop_oneof![
         6 => select(FRAGMENTS).prop_map(|text| text.as_bytes().to_vec()),
-        4 => (select(imitations), any::<Index>(), any::<Index>()).prop_map(|(text, one, other)| {
-            let (one, other) = (one.index(text.len() + 1), other.index(text.len() + 1));
-            text[one.min(other)..one.max(other)].to_vec()
-        }),
+        4 => imitation(),
         1 => vec(any::<u8>(), 0..4),
         1 => (0..500_usize).prop_map(|count| vec![b'a'; count]),
         1 => (0..60_usize).prop_map(|count| vec![b'a'; count]),
         1 => (0..40_usize).prop_map(|count| vec![0xff; count]),
     ];
-    vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    prop_oneof![
+        2 => select(&["", "u", "dan", "dan@d.example"][..]).prop_map(|text| text.as_bytes().to_vec()),
+        3 => imitation(),
+        5 => vec(piece, 0..6).prop_map(|pieces| pieces.concat()),
+    ]
 }
 
+/// Bodies that tell of 8.8.8.8. What vchkpw writes for a client into the log of tcpserver may imitate any program.
+fn imitations(service: Service) -> Vec<Vec<u8>> {
+    if service == Service::Tcpserver {
+        return FORMS.iter().map(Form::smuggled).collect();
+    }
+    let own = FORMS.iter().filter(|form| form.service == service);
+    own.map(|form| form.body(FORGED, &[b"root", b"x"])).collect()
+}
+
+const ENVELOPES: [Envelope; 4] =
+    [Envelope::Traditional, Envelope::Iso, Envelope::Rfc5424, Envelope::Repeated];
+
 fn envelope() -> impl Strategy<Value = Envelope> {
-    select(&[Envelope::Traditional, Envelope::Iso, Envelope::Rfc5424, Envelope::Repeated][..])
+    select(&ENVELOPES[..])
 }
 
 /// A true line into which a client wrote what it could.
@@ -304,17 +329,38 @@ fn address(client: Client) -> IpAddr {
 fn every_form_names_its_client_where_nobody_tampers() {
     for form in FORMS {
         for client in CLIENTS {
-            for envelope in [Envelope::Traditional, Envelope::Iso, Envelope::Rfc5424, Envelope::Repeated] {
+            for envelope in ENVELOPES {
                 let line = form.line(envelope, client, &[b"dan", b"secret"]);
                 let source = match parsed(&line) {
                     Parsed::Event(_, event) => event.source,
                     _ => None,
                 };
                 // vchkpw does not say where the name ends that it has not read, and the address begins.
-                let is_blurred =
-                    form.service == Service::Vpopmail && client.address.len() > 30 && source.is_none();
-                if !is_blurred {
+                let is_spoilt = form.service == Service::Vpopmail && form.may_be_refused(client, &[]);
+                if !(is_spoilt && source.is_none()) {
                     assert_eq!(source, form.names_client.then(|| address(client)), "{}", escaped(&line));
+                }
+            }
+        }
+    }
+}
+
+/// sshd cuts its lines after it has escaped the names in them, so a client can have the line end where it likes.
+#[test]
+fn no_length_of_a_name_makes_sshd_end_a_line_in_another_source() {
+    let forms = FORMS.iter().filter(|form| form.service == Service::Sshd && form.names_client);
+    for form in forms {
+        for ending in
+            [" 8.8.8.8 port 22", " from 8.8.8.8", " from 8.8.8.8 port 22 ssh2", "' from 8.8.8.8 port 22"]
+        {
+            for (escapes, letters) in
+                (0..120).flat_map(|escapes| (0..5).map(move |letters| (escapes, letters)))
+            {
+                let name = [vec![0xff; escapes], vec![b'a'; letters], ending.into(), vec![0xff; 60]].concat();
+                let line = form.line(Envelope::Traditional, CLIENTS[0], &[&name, &name]);
+                if let Parsed::Event(_, event) = parsed(&line) {
+                    let true_or_none = event.source.is_none_or(|source| source == address(CLIENTS[0]));
+                    assert!(true_or_none, "{}", escaped(&line));
                 }
             }
         }
@@ -327,10 +373,26 @@ proptest! {
     #[test]
     fn no_text_of_a_client_names_another_source((form, client, envelope, one, other) in tampered()) {
         let line = form.line(envelope, client, &[&one, &other]);
-        if let Parsed::Event(_, event) = parsed(&line)
-            && let Some(source) = event.source
-        {
+        let source = match parsed(&line) {
+            Parsed::Event(_, event) => event.source,
+            _ => None,
+        };
+        if let Some(source) = source {
             prop_assert_eq!(source, address(client), "{}", escaped(&line));
+        } else {
+            let may_be = !form.names_client || form.may_be_refused(client, &[&one, &other]);
+            prop_assert!(may_be, "refused: {}", escaped(&line));
+        }
+    }
+
+    #[test]
+    fn no_other_text_of_a_client_changes_its_name((form, client, envelope, _, other) in tampered()) {
+        let account = |other: &[u8]| match parsed(&form.line(envelope, client, &[b"dan", other])) {
+            Parsed::Event(_, event) => event.account.key().cloned(),
+            _ => None,
+        };
+        if let Some(key) = account(&other) {
+            prop_assert_eq!(Some(key), account(b"x"), "{}", escaped(&form.line(envelope, client, &[b"dan", &other])));
         }
     }
 
