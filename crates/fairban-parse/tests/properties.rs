@@ -345,6 +345,26 @@ fn every_form_names_its_client_where_nobody_tampers() {
     }
 }
 
+/// The plainest forgery: a text that is the end of a line, with or without the byte that the server adds itself.
+#[test]
+fn no_end_of_a_line_in_a_text_names_another_source() {
+    let client = CLIENTS[0];
+    for form in FORMS {
+        for imitation in imitations(form.service) {
+            for (start, spared) in (0..imitation.len()).flat_map(|start| [(start, 0), (start, 1)]) {
+                let end = &imitation[start..(imitation.len() - spared).max(start)];
+                for texts in [[end, b"x"], [b"", end], [b"u", end]] {
+                    let line = form.line(Envelope::Traditional, client, &texts);
+                    if let Parsed::Event(_, event) = parsed(&line) {
+                        let true_or_none = event.source.is_none_or(|source| source == address(client));
+                        assert!(true_or_none, "{}", escaped(&line));
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// sshd cuts its lines after it has escaped the names in them, so a client can have the line end where it likes.
 #[test]
 fn no_length_of_a_name_makes_sshd_end_a_line_in_another_source() {
