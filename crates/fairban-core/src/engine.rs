@@ -54,7 +54,7 @@ pub struct Explanation {
     pub accounts: Vec<AccountTold>,
     /// Up to five lines, secrets blanked, not yet escaped, cut to 200 bytes.
     pub samples: Vec<Vec<u8>>,
-    /// The ban in force or the last one.
+    /// The ban in force or the last one, its own or its prefix's: number, kind, from when, until when.
     pub ban: Option<(u64, RobotKind, Time, Option<Time>)>,
     /// Sentences: why the sum is what it is (hub, stale device, familiar, pending …), and what would have changed it.
     pub remarks: Vec<String>,
@@ -151,7 +151,9 @@ impl Engine {
     pub fn handle(&mut self, event: &AuthEvent, line: &[u8]) {
         let now = self.now.max(event.time);
         self.advance(now);
-        self.judge.set_sample(line, event.secret_at);
+        if event.outcome != Outcome::Success {
+            self.judge.set_sample(line, event.secret_at);
+        }
         self.joiner.handle(now, event, &mut self.joined);
         if self.joiner.connections_forgeable() {
             self.judge.set_forgeable();
@@ -169,6 +171,8 @@ impl Engine {
             self.joiner.advance(due, &mut self.joined);
             if self.joined.is_empty() {
                 self.judge.advance(due);
+            } else {
+                self.judge.set_now(due);
             }
             self.take_joined();
             self.now = due;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Bounds of all tables of the judge. Each says who goes first when it is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Sources at which nobody ever logged in. Smallest evidence goes first, never one that is banned: a robot in
-    /// progress outweighs the cheap newcomers that a flood consists of.
+    /// Sources at which nobody ever logged in. Smallest evidence goes first, one that is banned only where nothing
+    /// else is in sight: a robot in progress outweighs the cheap newcomers that a flood consists of.
     pub suspects: u32,
     /// Sources at which somebody logged in. The longest silent goes first: filling it takes that many successes.
     pub clients: u32,
@@ -33,7 +33,8 @@ pub struct Limits {
     pub tags: u32,
     /// Written-out evidence of suspects. Smallest evidence first; without one, signals are rebuilt from episodes.
     pub dossiers: u32,
-    /// Bans in force. When full, no source is freed: further bans merge into the prefix.
+    /// Last bans, for explanations. The one that ends first goes first: explanations get shorter, no ban does (bans
+    /// live with their sources).
     pub bans: u32,
 }
 

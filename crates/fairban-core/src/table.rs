@@ -80,23 +80,23 @@ impl<V> Table<V> {
         self.slab.chunks.iter().flatten().flatten().map(|(key, value)| (*key, value))
     }
 
-    /// The key to evict: of the next `among` entries from where the last search ended, the one with the smallest rank;
-    /// `None` ranks are spared. A sample instead of the exact minimum: constant time, and an attacker cannot aim it.
+    /// The key to evict: of the next `among` entries that have a rank, from where the last search ended, the one with
+    /// the smallest; `None` only if no entry has one. A sample instead of the exact minimum: an attacker cannot aim it,
+    /// and where a fair share of the entries have a rank a whole lap costs a few steps for each eviction.
     pub(crate) fn victim<R: Ord>(&mut self, among: usize, rank: impl Fn(&V) -> Option<R>) -> Option<u64> {
         let slots = self.slab.slots();
         let mut best: Option<(R, u64)> = None;
         let mut seen = 0;
-        for step in 0..slots.min(among.saturating_mul(8)) {
-            let slot = (self.slab.hand as usize + step) % slots;
+        for _ in 0..slots {
+            let slot = self.slab.hand as usize % slots;
+            self.slab.hand = ((slot + 1) % slots) as u32;
             let Some((key, value)) = self.slab.at(slot as u32) else { continue };
+            let Some(rank) = rank(value) else { continue };
             seen += 1;
-            if let Some(rank) = rank(value)
-                && best.as_ref().is_none_or(|(least, _)| rank < *least)
-            {
+            if best.as_ref().is_none_or(|(least, _)| rank < *least) {
                 best = Some((rank, *key));
             }
             if seen == among {
-                self.slab.hand = ((slot + 1) % slots) as u32;
                 break;
             }
         }

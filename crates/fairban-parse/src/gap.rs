@@ -32,7 +32,8 @@ pub(crate) fn read(record: &Record<'_>) -> Option<Gap> {
     match record.program {
         b"" | b"syslogd" | b"syslog" => any(old_repetition(record.body)?),
         b"journal" | b"systemd-journald" | b"systemd-journal" => journald(record.body),
-        program if program.starts_with(b"rsyslogd") => any(rsyslog(record.body)?),
+        // Old ones name the number of their message too: `rsyslogd-2177`.
+        program if program.starts_with(b"rsyslogd") => rsyslog(record.body),
         _ => None,
     }
 }
@@ -45,37 +46,58 @@ fn old_repetition(body: &[u8]) -> Option<u32> {
     number(rest.strip_suffix(b" times").or_else(|| rest.strip_suffix(b" time"))?)
 }
 
-fn rsyslog(body: &[u8]) -> Option<u32> {
-    let end = memmem::find(body, b" due to rate-limiting")?;
-    let clause = &body[..end];
-    let from_pid = memmem::rfind(clause, b" messages from pid ").map_or(clause, |at| &clause[..at + 9]);
-    if let Some(before) =
-        from_pid.strip_suffix(b" messages lost").or_else(|| from_pid.strip_suffix(b" messages"))
-    {
-        let count = before.rsplit(|&byte| byte == b' ').next()?;
-        // `begins to drop messages`: how many will be told when it is over.
-        return number(count).or_else(|| (count == b"drop").then_some(0));
-    }
-    None
+fn rsyslog(body: &[u8]) -> Option<Gap> {
+    let clause = &body[..memmem::find(body, b" due to rate-limiting")?];
+    let messages_at = memmem::rfind(clause, b" messages")?;
+    let count = clause[..messages_at].rsplit(|&byte| byte == b' ').next()?;
+    // `begins to drop messages`: how many, the daemon says when it is over.
+    let lost = number(count).or_else(|| (count == b"drop").then_some(0))?;
+    let Some(name_at) = memmem::find(clause, b"name: ") else { return Some(Gap { service: None, lost }) };
+    let name = &clause[name_at + b"name: ".len()..];
+    let name_end = name.iter().position(|byte| matches!(byte, b']' | b',')).unwrap_or(name.len());
+    gap(whose(&name[..name_end]), lost)
 }
 
 fn journald(body: &[u8]) -> Option<Gap> {
     let rest = body.strip_prefix(b"Suppressed ")?;
-    let at = memmem::find(rest, b" messages from ")?;
-    let lost = number(&rest[..at])?;
-    let unit = &rest[at + b" messages from ".len()..];
-    let unit = unit.rsplit(|&byte| byte == b'/').next()?;
-    let name_bytes = unit.iter().position(|byte| matches!(byte, b'.' | b'@' | b'-')).unwrap_or(unit.len());
-    let service = match &unit[..name_bytes] {
-        b"ssh" | b"sshd" => Some(Service::Sshd),
-        b"dovecot" => Some(Service::Dovecot),
-        b"postfix" => Some(Service::Postfix),
-        b"vpopmail" => Some(Service::Vpopmail),
-        // What runs there may be any of the services that a supervisor starts.
-        b"qmail" | b"tcpserver" | b"sslserver" | b"svscan" | b"daemontools" | b"runit" | b"s6" => None,
-        _ => return None,
-    };
-    Some(Gap { service, lost })
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let lost = number(&rest[..digits])?;
+    let unit = rest[digits..].strip_prefix(b" messages from ")?;
+    gap(whose(unit), lost)
+}
+
+/// Whose lines are lost.
+#[derive(Clone, Copy)]
+enum Whose {
+    One(Service),
+    /// A supervisor's: whatever it starts.
+    Any,
+    /// No service's that a grammar reads.
+    Nobodys,
+}
+
+fn gap(whose: Whose, lost: u32) -> Option<Gap> {
+    match whose {
+        Whose::One(service) => Some(Gap { service: Some(service), lost }),
+        Whose::Any => Some(Gap { service: None, lost }),
+        Whose::Nobodys => None,
+    }
+}
+
+/// By the name of a unit or a program, with or without its path.
+fn whose(name: &[u8]) -> Whose {
+    let name = &name[memchr::memrchr(b'/', name).map_or(0, |at| at + 1)..];
+    let end = name.iter().position(|byte| matches!(byte, b'.' | b'@' | b'-')).unwrap_or(name.len());
+    match &name[..end] {
+        b"ssh" | b"sshd" => Whose::One(Service::Sshd),
+        b"dovecot" => Whose::One(Service::Dovecot),
+        b"postfix" | b"smtpd" => Whose::One(Service::Postfix),
+        b"vpopmail" | b"vchkpw" => Whose::One(Service::Vpopmail),
+        b"tcpserver" => Whose::One(Service::Tcpserver),
+        b"sslserver" => Whose::One(Service::Sslserver),
+        b"qmail" | b"svscan" | b"daemontools" | b"runit" | b"s6" => Whose::Any,
+        _ => Whose::Nobodys,
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +142,13 @@ mod tests {
             gap("journal", "Suppressed 20 messages from /system.slice/postfix@-.service"),
             Some((Some(Service::Postfix), 20))
         );
+        assert_eq!(
+            gap(
+                "rsyslogd",
+                "imuxsock[pid: 812, name: /usr/sbin/sshd]: 250 messages lost due to rate-limiting"
+            ),
+            Some((Some(Service::Sshd), 250))
+        );
         assert_eq!(gap("journal", "Suppressed 7 messages from qmail-pop3d.service"), Some((None, 7)));
     }
 
@@ -130,9 +159,11 @@ mod tests {
             ("", "last message repeated 3 times in a row"),
             ("", "-- MARK --"),
             ("named", "last message repeated 3 times"),
+            ("rsyslogd", "imuxsock[pid: 8, name: nginx]: 250 messages lost due to rate-limiting"),
             ("rsyslogd", "start"),
             ("rsyslogd", "action suspended due to rate-limiting"),
             ("journal", "Suppressed 20 messages from nginx.service"),
+            ("journal", "Missed 12 kernel messages"),
             ("journal", "Suppressed many messages from sshd.service"),
         ] {
             assert_eq!(gap(program, body), None, "{program}: {body}");

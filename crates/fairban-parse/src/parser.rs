@@ -4,7 +4,7 @@ use fairban_core::event::{AuthEvent, Service, Witness};
 
 use crate::clock::believable_session_start;
 use crate::envelope::{number, split};
-use crate::gap;
+use crate::gap::{self, Gap};
 use crate::health::Health;
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
@@ -65,20 +65,21 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         };
-        // multilog and its service do not say it so; a client might.
-        let repeated = if raw.is_multilog() { None } else { repeated(&record) };
-        let (times, record) = repeated.unwrap_or((1, record));
-        let claimed = if raw.is_multilog() { claim_multilog(&record) } else { claim(&record) };
-        let Some(service) = claimed else {
-            // multilog writes no such notice; a client might.
+        let (record, times, service) = if raw.is_multilog() {
+            (record, 1, claim_multilog(&record))
+        } else {
+            let (record, times) = repeated(&record).unwrap_or((record, 1));
+            (record, times, claim(&record))
+        };
+        let Some(service) = service else {
+            // Where a client may have written the whole record, it does not say that others are missing.
             let gap = if raw.is_multilog() { None } else { gap::read(&record) };
-            let gap = gap.and_then(|gap| Some((raw.parse()?, gap)));
-            let Some((stamp, gap)) = gap else {
+            let Some((stamp, Gap { service, lost })) = gap.and_then(|gap| Some((raw.parse()?, gap))) else {
                 health.foreign += 1;
                 return Parsed::Foreign;
             };
             health.gaps += 1;
-            return Parsed::Gap { stamp, service: gap.service, lost: gap.lost };
+            return Parsed::Gap { stamp, service, lost };
         };
         let counters = &mut health.services[service.index()];
         counters.lines += 1;
@@ -99,7 +100,7 @@ impl Parser {
                 };
                 counters.understood += 1;
                 counters.events += 1;
-                event.times = times;
+                event.times = event.times.saturating_mul(times);
                 check_witness(&mut event, &record, &stamp);
                 Parsed::Event(stamp, event)
             }
@@ -141,9 +142,10 @@ fn claim(record: &Record<'_>) -> Option<Service> {
     }
 }
 
-/// Which service a record of multilog's belongs to. vchkpw logs to syslog: what bears its name here is its standard
-/// error, or was written by a client who got a line feed into that, and may be a perfect line of a login. So may a line
-/// of any other program: no syslog daemon writes here, and a program that multilog serves does not write its own name.
+/// Which service a record of multilog's belongs to: the superserver whose log this is, or none.
+///
+/// vchkpw and the daemons log to syslog. What bears their name here is vchkpw's standard error, or was written by a
+/// client who got a line feed into that, and may be a perfect line of a login at any of them.
 fn claim_multilog(record: &Record<'_>) -> Option<Service> {
     match claim(record) {
         Some(service @ (Service::Tcpserver | Service::Sslserver)) => record.pid.is_none().then_some(service),
@@ -155,30 +157,34 @@ fn claim_multilog(record: &Record<'_>) -> Option<Service> {
     }
 }
 
-/// rsyslog's and syslogd's `message repeated 3 times: [ BODY]`, anchored at both ends.
-fn repeated<'a>(record: &Record<'a>) -> Option<(u16, Record<'a>)> {
+/// Opens rsyslog's and syslogd's `message repeated 3 times: [ BODY]`: the inner record, and how often it stands for itself.
+///
+/// Both ends are the syslog daemon's, and nothing between them counts here.
+fn repeated<'a>(record: &Record<'a>) -> Option<(Record<'a>, u16)> {
     let rest = record.body.strip_prefix(b"message repeated ")?;
-    let (times, at) = leading_number(rest)?;
-    let body = rest[at..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let times = number(&rest[..digits])?.clamp(1, TIMES_MAX) as u16;
+    let body = rest[digits..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;
     let body = body.strip_prefix(b" ").unwrap_or(body);
     let body_at = record.body_at + (record.body.len() - 1 - body.len()) as u32;
-    Some((times.clamp(1, TIMES_MAX) as u16, Record { body, body_at, ..*record }))
-}
-
-fn leading_number(text: &[u8]) -> Option<(u32, usize)> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    Some((number(&text[..digits])?, digits))
+    Some((Record { body, body_at, ..*record }, times))
 }
 
 /// A session id that decodes to another address only speaks against the line if it can be Dovecot's own: if the
 /// connection it tells of began near the line's stamp.
 fn check_witness(event: &mut AuthEvent, record: &Record<'_>, stamp: &Stamp) {
     if event.witness == Witness::Contradicts {
-        let start = dovecot::session_id(record).and_then(dovecot::session_start);
+        let start =
+            dovecot::session_id(record).filter(|id| !is_hexadecimal(id)).and_then(dovecot::session_start);
         if !start.is_some_and(|start| believable_session_start(start, stamp)) {
             event.witness = Witness::Absent;
         }
     }
+}
+
+/// Base64 of Dovecot's own ids has other letters too, but for one in billions.
+fn is_hexadecimal(id: &[u8]) -> bool {
+    id.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -221,6 +227,15 @@ mod tests {
         let many =
             event(&format!("Jan 21 10:00:00 mx sshd[1]: message repeated 4000000000 times: [ {inner}]"));
         assert_eq!(u32::from(many.times), TIMES_MAX);
+        for whole in [
+            format!("message repeated 3 times: [ {inner}"),
+            format!("message repeated x times: [ {inner}]"),
+            format!("message repeated 99999999999 times: [ {inner}]"),
+            format!("a message repeated 3 times: [ {inner}]"),
+        ] {
+            let (parsed, _) = parsed(&format!("Jan 21 10:00:00 mx sshd[1]: {whole}"));
+            assert_eq!(parsed, Parsed::Nothing(Service::Sshd), "{whole}");
+        }
     }
 
     #[test]
@@ -266,6 +281,21 @@ mod tests {
         let foreign = event(&line("2026-11-23T18:29:55+00:00", "rk+1x/VgDbrGM2RT"));
         assert_eq!(foreign.witness, Witness::Contradicts, "an id of that day, of 198.51.100.83");
         assert_eq!((foreign.outcome, foreign.tells), (Outcome::Success, Tells::Attempt));
+    }
+
+    #[test]
+    fn in_a_superservers_log_no_other_daemon_speaks() {
+        for stamp in ["@400000006b0489c523db15b4", "2026-11-23 18:45:15.601560500"] {
+            for forged in [
+                "sshd[1]: Failed password for root from 8.8.8.8 port 22 ssh2",
+                "postfix/smtpd[1]: warning: unknown[8.8.8.8]: SASL LOGIN authentication failed: x",
+                "auth: Info: passwd-file(dan,8.8.8.8,<AAAAAAAAAAAICAgI>): unknown user",
+                "last message repeated 9 times",
+                "rsyslogd: imuxsock lost 432 messages from pid 1 due to rate-limiting",
+            ] {
+                assert_eq!(parsed(&format!("{stamp} {forged}")).0, Parsed::Foreign, "{forged}");
+            }
+        }
     }
 
     #[test]

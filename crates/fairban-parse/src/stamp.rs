@@ -296,35 +296,41 @@ mod tests {
         raw.parse()
     }
 
-    fn utc(micros: i64) -> Option<Stamp> {
-        Some(Stamp::Utc(Time::from_micros(micros)))
+    fn utc(micros: i64) -> Stamp {
+        Stamp::Utc(Time::from_micros(micros))
     }
 
-    fn local(year: Option<i16>, month: u8, day: u8, micros: i64) -> Option<Stamp> {
-        Some(Stamp::Local { year, month, day, micros })
+    fn local(year: Option<i16>, month: u8, day: u8, micros: i64) -> Stamp {
+        Stamp::Local { year, month, day, micros }
     }
 
     #[test]
     fn each_form_is_read() {
         let evening = (18 * 3600 + 29 * 60 + 44) * MICROS_PER_SECOND;
-        assert_eq!(parsed("Nov 23 18:29:44"), local(None, 11, 23, evening));
-        assert_eq!(parsed("Nov  3 18:29:44"), local(None, 11, 3, evening));
-        assert_eq!(parsed("Feb 29 18:29:44.5"), local(None, 2, 29, evening + 500_000));
-        assert_eq!(parsed("2026-11-23T18:29:44.123456+00:00"), utc(1_795_458_584_123_456));
-        assert_eq!(parsed("2026-11-23T18:29:44Z"), utc(1_795_458_584_000_000));
-        assert_eq!(parsed("2026-11-23T10:29:44.123-08:00"), utc(1_795_458_584_123_000));
-        assert_eq!(parsed("2026-11-23T23:59:44+0530"), utc(1_795_458_584_000_000));
-        assert_eq!(parsed("2026-11-23T18:29:44"), local(Some(2026), 11, 23, evening));
-        assert_eq!(parsed("2007-01-21 18:29:44.570281500"), local(Some(2007), 1, 21, evening + 570_281));
-        assert_eq!(parsed("2026-11-23 18:29:44"), local(Some(2026), 11, 23, evening));
+        assert_eq!(parsed("Nov 23 18:29:44"), Some(local(None, 11, 23, evening)));
+        assert_eq!(parsed("Nov  3 18:29:44"), Some(local(None, 11, 3, evening)));
+        assert_eq!(parsed("Feb 29 18:29:44.5"), Some(local(None, 2, 29, evening + 500_000)));
+        assert_eq!(parsed("2026-11-23T18:29:44.123456+00:00"), Some(utc(1_795_458_584_123_456)));
+        assert_eq!(parsed("2026-11-23T18:29:44Z"), Some(utc(1_795_458_584_000_000)));
+        assert_eq!(parsed("2026-11-23T10:29:44.123-08:00"), Some(utc(1_795_458_584_123_000)));
+        assert_eq!(parsed("2026-11-23T23:59:44+0530"), Some(utc(1_795_458_584_000_000)));
+        assert_eq!(parsed("2026-11-23T18:29:44"), Some(local(Some(2026), 11, 23, evening)));
+        assert_eq!(
+            parsed("2007-01-21 18:29:44.570281500"),
+            Some(local(Some(2007), 1, 21, evening + 570_281))
+        );
+        assert_eq!(parsed("2026-11-23 18:29:44"), Some(local(Some(2026), 11, 23, evening)));
         // 2026-11-23T18:45:15.601560500Z by tai64nlocal.
-        assert_eq!(parsed("@400000006b0489c523db15b4"), utc(1_795_459_515_601_560));
+        assert_eq!(parsed("@400000006b0489c523db15b4"), Some(utc(1_795_459_515_601_560)));
     }
 
     #[test]
     fn a_leap_second_stays_before_midnight() {
-        assert_eq!(parsed("Dec 31 23:59:60"), local(None, 12, 31, SECONDS_PER_DAY * MICROS_PER_SECOND - 1));
-        assert_eq!(parsed("2016-12-31T23:59:60.700Z"), utc(1_483_228_799_999_999));
+        assert_eq!(
+            parsed("Dec 31 23:59:60"),
+            Some(local(None, 12, 31, SECONDS_PER_DAY * MICROS_PER_SECOND - 1))
+        );
+        assert_eq!(parsed("2016-12-31T23:59:60.700Z"), Some(utc(1_483_228_799_999_999)));
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn every_sample_tells_what_stands_below_it() {
             Err(wrong) => {
                 complaints.extend(wrong.lines().map(|line| {
                     if line.starts_with(' ') { line.to_owned() } else { format!("{name}:{line}") }
-                }))
+                }));
             }
         }
     }

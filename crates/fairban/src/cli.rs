@@ -67,7 +67,6 @@ pub(crate) enum Verb {
 }
 
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch that a person sets")]
 pub(crate) struct ReplayArgs {
     /// Log files, plain or compressed (gzip, zstd, xz, bzip2); - for standard input; multilog folders
     ///
@@ -102,7 +101,8 @@ pub(crate) struct ReplayArgs {
     /// Go on from this file if it exists, and leave in it what is needed to go on later
     ///
     /// A log may be cut anywhere, even within a line, and read in parts: the objects are those of the whole, and the last
-    /// summary is that of the whole. A last line without its line feed waits in the file for its rest.
+    /// summary is that of the whole. A last line without its line feed waits in the file for its rest. Give each part once: what is
+    /// given again is counted again.
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
 

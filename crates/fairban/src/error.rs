@@ -8,11 +8,9 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 use fairban_core::escape::escaped;
 
-/// Whose fault it is; decides the exit code.
+/// Whose fault it is; decides the exit code. What is wrong with the command line ends in `clap`, with 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The command line.
-    Usage,
     /// A file that steers fairban.
     Config,
     /// What surrounds fairban: files, rights, disks.
@@ -25,7 +23,6 @@ impl Kind {
     /// The exit code.
     pub(crate) const fn code(self) -> u8 {
         match self {
-            Kind::Usage => 2,
             Kind::Config => 78,
             Kind::Environment => 69,
             Kind::Internal => 70,

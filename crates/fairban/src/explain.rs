@@ -199,7 +199,8 @@ fn write_explanation(out: &mut impl Write, told: &Explanation, zone: &TimeZone) 
         told.evidence, told.limit
     )?;
     write_signals(out, "  ", &told.signals)?;
-    if let Some((id, kind, from, until)) = told.ban {
+    // Number 0 is no ban.
+    if let Some((id, kind, from, until)) = told.ban.filter(|(id, ..)| *id > 0) {
         let end = until.map_or("for ever".to_owned(), |until| format!("until {}", long(until, zone)));
         writeln!(out, "  last ban: #{id}, {}, from {} {end}", kind.name(), long(from, zone))?;
     }
@@ -210,11 +211,8 @@ fn write_explanation(out: &mut impl Write, told: &Explanation, zone: &TimeZone) 
         let (name, last) = (show_account(&account.account), outcome(account.last));
         let (failures, successes) = (account.failures, account.successes);
         let when = long(account.time, zone);
-        writeln!(
-            out,
-            "  {name} from {}: {failures} failed, {successes} succeeded; last {last}, {when}",
-            account.source
-        )?;
+        writeln!(out, "  {name} from {}", account.source)?;
+        writeln!(out, "      {failures} failed, {successes} succeeded; last {last}, {when}")?;
     }
     if !told.samples.is_empty() {
         writeln!(out, "\nLines:")?;

@@ -21,9 +21,14 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::{Cli, Verb};
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let failure = Failure::new(Kind::Internal, format!("fairban made a mistake: {panic}"));
+        error::tell(&failure.hint("please report it, with the lines of the log that lead to it if you can"));
+        std::process::exit(i32::from(Kind::Internal.code()));
+    }));
     let cli = Cli::parse();
     let done = match cli.verb {
         Verb::Replay(args) => replay::replay(&args),

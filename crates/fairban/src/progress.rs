@@ -28,7 +28,7 @@ impl Progress {
     /// Another event was decided.
     pub(crate) fn tick(&mut self) {
         self.events += 1;
-        if self.events % EVENTS_A_TICK == 0 && !self.bar.is_hidden() {
+        if self.events.is_multiple_of(EVENTS_A_TICK) && !self.bar.is_hidden() {
             self.bar.set_position(self.read_bytes.load(Ordering::Relaxed));
             let secs = self.bar.elapsed().as_secs_f64().max(0.001);
             self.bar.set_message(format!("{} login lines/s", (self.events as f64 / secs) as u64));

@@ -36,14 +36,14 @@ pub(crate) fn replay(args: &ReplayArgs) -> Done {
     } else {
         Gathered::from_paths(&args.logs)?
     };
-    let had_empty = gathered.empty > 0;
+    let (had_empty, found) = (gathered.empty > 0, gathered.found);
     let (mut judge, logs, unclaimed) = set_up(args, saved, gathered)?;
     let mut merge = Merge::new(settings(args), logs);
     let mut progress = Progress::new(!args.quiet, merge.size_bytes(), &merge.read_bytes);
     let checkpoint = read_all(&mut merge, &mut judge, &mut progress, args.state.is_some());
     progress.finish();
     let checkpoint = checkpoint?;
-    if !tell_of_logs(&mut merge, &mut judge, args) && !had_empty {
+    if !tell_of_logs(&merge, &mut judge, found) && !had_empty {
         return Err(Failure::new(Kind::Environment, "none of the logs could be read"));
     }
     judge.flush()?;
@@ -52,6 +52,10 @@ pub(crate) fn replay(args: &ReplayArgs) -> Done {
         let logs = merge.states().into_iter().chain(unclaimed).collect();
         let (services, health, told) = (args.services(), judge.health.clone(), judge.told);
         place.store(&State { services, engine, tally, health, told, logs })?;
+    }
+    if !args.quiet && merge.doubles() > 0 {
+        let lines = error::plural(merge.doubles(), "line");
+        error::note(&format!("{lines} stood in more than one log; each was taken once"));
     }
     if !args.quiet {
         error::note(&report::speed(&judge.health, started.elapsed()));
@@ -79,6 +83,9 @@ fn config() -> Config {
     Config { key: KEY, allow: Vec::new(), narrate: true }
 }
 
+/// What logs of earlier runs left.
+type Saved = Vec<(Family, StreamState)>;
+
 /// What there is to read, and what each log goes on from.
 type Logs = Vec<(Input, StreamState)>;
 
@@ -87,7 +94,7 @@ fn set_up(
     args: &ReplayArgs,
     saved: Option<State>,
     gathered: Gathered,
-) -> Result<(Judge, Logs, Vec<(Family, StreamState)>), Failure> {
+) -> Result<(Judge, Logs, Saved), Failure> {
     let Some(saved) = saved else {
         let fresh = gathered.inputs.into_iter().map(|input| (input, StreamState::default())).collect();
         let judge = Judge::new(Engine::new(config()), Tally::new(args.compare), args);
@@ -119,7 +126,7 @@ fn set_up(
 
 /// Gives each log what it goes on from: that of its rotated set where there is one, the youngest first; else that of the
 /// log at the same place on the command line. What nobody claims is kept as long as a line's beginning waits in it.
-fn claim(inputs: Vec<Input>, saved: Vec<(Family, StreamState)>) -> (Logs, Vec<(Family, StreamState)>) {
+fn claim(inputs: Vec<Input>, saved: Saved) -> (Logs, Saved) {
     let mut saved: Vec<Option<(Family, StreamState)>> = saved.into_iter().map(Some).collect();
     let same_family = |saved: &[Option<(Family, StreamState)>], input: &Input| {
         let members = saved.iter().enumerate().filter_map(|(at, log)| Some((at, log.as_ref()?)));
@@ -172,12 +179,19 @@ fn read_all(
 }
 
 /// Warns of what was wrong with each log, and adds up what was read; whether anything was.
-fn tell_of_logs(merge: &mut Merge, judge: &mut Judge, args: &ReplayArgs) -> bool {
+fn tell_of_logs(merge: &Merge, judge: &mut Judge, found: bool) -> bool {
     let mut any = false;
     for (input, format, read) in merge.read() {
-        report::warn_of_log(input, format, read, args.state.is_some());
+        report::warn_of_log(input, format, read, found);
         any |= read.error.is_none() || read.lines > 0;
         judge.health.absorb(&read.health);
+    }
+    if found && judge.health.services.iter().all(|service| service.lines == 0) {
+        let hint = "name the log that logins are written to: fairban replay LOG...";
+        error::warn(
+            "none of the logs that were found holds a line of a service that fairban knows",
+            Some(hint),
+        );
     }
     any
 }

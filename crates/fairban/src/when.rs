@@ -20,6 +20,11 @@ pub(crate) fn short(time: Time, zone: &TimeZone) -> String {
     ZonedDateTime::new(timestamp(time), zone.clone()).strftime("%b %d %H:%M:%S").to_string()
 }
 
+/// For wide tables: `Jan 21 09:51`.
+pub(crate) fn minute(time: Time, zone: &TimeZone) -> String {
+    ZonedDateTime::new(timestamp(time), zone.clone()).strftime("%b %d %H:%M").to_string()
+}
+
 /// With the year: `2026-01-21 09:51:25`.
 pub(crate) fn long(time: Time, zone: &TimeZone) -> String {
     ZonedDateTime::new(timestamp(time), zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()

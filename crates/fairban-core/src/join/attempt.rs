@@ -32,6 +32,7 @@ pub(super) fn attempt(event: &AuthEvent, source: IpAddr, now: Time) -> Attempt {
         common_secret: event.common_secret,
         session: event.session,
         session_open: event.service == Service::Postfix && event.session != Session::None,
+        again: false,
     }
 }
 

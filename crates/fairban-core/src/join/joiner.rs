@@ -186,8 +186,12 @@ impl Joiner {
             Service::Postfix => self.smtpds.attempt(now, event, outcome, source),
             _ => outcome,
         };
-        if matches!(event.service, Service::Dovecot | Service::Sshd) && !self.sessions.attempt(now, event) {
-            return;
+        let mut again = false;
+        if matches!(event.service, Service::Dovecot | Service::Sshd) {
+            match self.sessions.attempt(now, event) {
+                Some(before) => again = before,
+                None => return,
+            }
         }
         if outcome == Outcome::Aborted {
             // The client broke off before a secret was checked: nothing was tried.
@@ -195,7 +199,7 @@ impl Joiner {
         }
         let has_echoes = matches!(event.service, Service::Dovecot | Service::Sshd | Service::Postfix);
         let (times, hidden) = unrolled(event);
-        let last = Attempt { outcome, ..attempt(event, source, now) };
+        let last = Attempt { outcome, again, ..attempt(event, source, now) };
         for _ in 1..times {
             self.tell(now, &last, hidden, has_echoes, out);
         }

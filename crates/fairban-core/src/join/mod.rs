@@ -61,6 +61,8 @@ pub struct Attempt {
     /// The session is known to be still open and its end will tell how many of its tries succeeded (Postfix): a
     /// failure stays pending until [`Joined::SessionEnd`], ten minutes at most.
     pub session_open: bool,
+    /// The session's last try failed at the same account: no mail program tries one password twice in a session.
+    pub again: bool,
 }
 
 /// What the joiner hands to the judge.

@@ -96,30 +96,32 @@ impl Sessions {
         }
     }
 
-    /// A try's own line. Returns false if the session's end told of it already.
-    pub(super) fn attempt(&mut self, now: Time, event: &AuthEvent) -> bool {
-        let Some(key) = Key::of(event) else { return true };
+    /// A try's own line. Returns whether the session's last try failed at the same account; `None` if the session's end
+    /// told of this one already.
+    pub(super) fn attempt(&mut self, now: Time, event: &AuthEvent) -> Option<bool> {
+        let Some(key) = Key::of(event) else { return Some(false) };
         if let Key::Id(_) = key {
             if let Some(ahead @ 1..) = self.ended.lookup(&key).filter(|_| event.outcome != Outcome::Success) {
                 *ahead -= 1;
-                return false;
+                return None;
             }
             if event.outcome == Outcome::Success {
                 // The login process hands the session over: no end will count its tries.
                 self.open.remove(&key);
-                return true;
+                return Some(false);
             }
         } else {
             self.ended.remove(&key);
         }
         let told = self.open.or_insert_with(now, key, || Told::NOTHING);
+        let again = told.failed > 0 && told.last == event.account;
         if event.outcome == Outcome::Success {
             told.succeeded = true;
         } else {
             told.failed = told.failed.saturating_add(event.times);
             told.last = event.account.clone();
         }
-        true
+        Some(again)
     }
 
     /// A server's fault in a session. Returns whether it is a try that nothing told yet: one login that meets a fault

@@ -27,6 +27,8 @@ struct Attack {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Tag {
     accounts: [u32; 3],
+    /// From where. One place alone (a family's accounts on one phone, with one old password) makes no secret popular.
+    neighbourhoods: [u64; 3],
     last: u32,
     /// It fails at familiar accounts too: people use it.
     barred: bool,
@@ -107,10 +109,11 @@ impl Across {
     }
 
     /// A stranger's secret failed at an account and stayed unresolved.
-    pub(crate) fn tag_failed(&mut self, tag: u64, account: u32, now: Time, limits: &Limits) {
+    pub(crate) fn tag_failed(&mut self, tag: u64, account: u32, unit: Unit, now: Time, limits: &Limits) {
         let entry = self.tag(tag, now, limits);
         entry.last = secs_u32(now);
         note(&mut entry.accounts, account);
+        note(&mut entry.neighbourhoods, unit.neighbourhood());
     }
 
     /// The secret failed at a familiar account: an old password that people share, not a robot's.
@@ -122,7 +125,10 @@ impl Across {
 
     fn tag(&mut self, tag: u64, now: Time, limits: &Limits) -> &mut Tag {
         if self.tags.get(tag).is_none() && self.tags.len() >= limits.tags as usize {
-            let rank = |tag: &Tag| Some((tag.accounts.iter().filter(|&&a| a != 0).count(), tag.last));
+            let rank = |tag: &Tag| {
+                let places = tag.neighbourhoods.iter().filter(|&&n| n != 0).count();
+                Some((places, tag.accounts.iter().filter(|&&a| a != 0).count(), tag.last))
+            };
             let victim = self.tags.victim(16, rank);
             victim.and_then(|victim| self.tags.remove(victim));
         }
@@ -133,13 +139,14 @@ impl Across {
         entry
     }
 
-    /// Whether strangers tried the secret at three accounts or more, others than this one.
+    /// Whether strangers of three neighbourhoods tried the secret at three accounts or more, others than this one.
     pub(crate) fn is_popular(&self, tag: u64, account: u32, now: Time) -> bool {
         self.tags.get(tag).is_some_and(|tag| {
             !tag.barred
                 && secs_u32(now).saturating_sub(tag.last) <= TAG_LIFE.as_secs() as u32
                 && tag.accounts.iter().filter(|&&a| a != 0 && a != account).count() >= 2
                 && tag.accounts.iter().all(|&a| a != 0)
+                && tag.neighbourhoods.iter().all(|&n| n != 0)
         })
     }
 
@@ -237,15 +244,17 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_popular_at_the_third_account() {
+    fn a_secret_is_popular_at_the_third_account_and_place() {
         let mut across = Across::new([0; 16]);
         let (now, limits) = (Time::from_secs(1_000_000), Limits::default());
-        for account in 1..=3 {
+        for (account, source) in [(1, "192.0.2.1"), (2, "198.51.100.1"), (3, "203.0.113.9")] {
             assert!(!across.is_popular(5, 77, now));
-            across.tag_failed(5, account, now, &limits);
+            across.tag_failed(5, account, unit(source), now, &limits);
+            across.tag_failed(6, account, unit("192.0.2.1"), now, &limits);
         }
         assert!(across.is_popular(5, 77, now));
         assert!(!across.is_popular(5, 77, now.plus(Span::days(8))));
+        assert!(!across.is_popular(6, 77, now), "one place alone");
     }
 
     #[test]
@@ -256,15 +265,15 @@ mod tests {
         for source in ["192.0.2.1", "198.51.100.1", "203.0.113.9"] {
             across.word_tried(7, unit(source), now, &limits, || false);
         }
-        for account in 1..=3 {
-            across.tag_failed(7, account, now, &limits);
+        for (account, source) in [(1, "192.0.2.1"), (2, "198.51.100.1"), (3, "203.0.113.9")] {
+            across.tag_failed(7, account, unit(source), now, &limits);
         }
         for _ in 0..6 {
             across.stranger_failed(7, now, &limits);
         }
         for junk in 1_000..11_000_u64 {
             across.word_tried(junk, unit("192.0.2.77"), now, &limits, || false);
-            across.tag_failed(junk, 1, now, &limits);
+            across.tag_failed(junk, 1, unit("192.0.2.77"), now, &limits);
             across.stranger_failed(junk, now, &limits);
         }
         assert!(across.is_word(7) && across.is_popular(7, 99, now));

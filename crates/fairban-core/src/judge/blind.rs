@@ -68,6 +68,11 @@ impl Sights {
         if cold { weight.scaled(3, 4) } else { weight }
     }
 
+    /// Whether the service's log shows no success at all.
+    pub(crate) fn is_blind(&self, service: Service, now: Time) -> bool {
+        self.services.get(&service).is_some_and(|sight| sight.is_blind(now))
+    }
+
     /// Whether failures of this service are seen to resolve where they do.
     pub(crate) fn is_clear(&self, service: Service, now: Time) -> bool {
         self.services.get(&service).is_some_and(|sight| sight.gap_until <= now && sight.successes > 0)

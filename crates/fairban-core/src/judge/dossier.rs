@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::source::{EpisodeState, Source, Unit};
+use super::source::{Source, Unit};
 use crate::effect::{Signal, SignalSum};
 use crate::limits::Limits;
 use crate::nats::Nats;
@@ -85,7 +85,7 @@ impl Dossiers {
 
 fn rebuilt(source: &Source) -> Vec<SignalSum> {
     let mut signals = Vec::new();
-    for episode in source.episodes.iter().filter(|e| e.state == EpisodeState::Weighed && e.nats != 0) {
+    for episode in source.episodes.iter().filter(|episode| episode.nats != 0) {
         add(&mut signals, episode.kind.signal(), Nats::raw(i32::from(episode.nats)));
     }
     if source.credit != 0 {

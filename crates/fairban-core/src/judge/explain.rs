@@ -3,9 +3,11 @@
 use core::net::IpAddr;
 
 use super::Judge;
-use super::source::{EpisodeState, HIT, PROXY, Source, Unit};
+use super::convictions::Conviction;
+use super::prefixes::around;
+use super::source::{EpisodeState, HIT, PROXY, Source, Unit, WEAK};
 use crate::account::{Account, AccountKey};
-use crate::effect::RobotKind;
+use crate::effect::{Signal, SignalSum};
 use crate::engine::{AccountTold, Explanation};
 use crate::event::Outcome;
 use crate::nats::Nats;
@@ -17,22 +19,71 @@ const ACCOUNTS_MAX: usize = 32;
 impl Judge {
     pub(crate) fn explain_source(&self, address: IpAddr) -> Option<Explanation> {
         let unit = Unit::of(address);
-        let source = self.sources.get(unit.0)?;
-        let banned = source.banned_until != 0;
+        let conviction = self.conviction(unit);
+        let standing = conviction.map(|conviction| self.standing(conviction, address));
+        let Some(source) = self.sources.get(unit.0) else {
+            // Nothing of its own: at most its neighbourhood is banned.
+            return conviction.map(|conviction| self.explain_neighbour(conviction, address));
+        };
+        let mut source = source.clone();
+        let mut signals = self.dossiers.signals(unit, &source);
+        if source.ban_is_over(self.now) {
+            // As its next try will find it.
+            source.end_ban(self.now);
+            let probation = SignalSum { signal: Signal::Probation, count: 1, nats: source.score(self.now) };
+            signals = vec![probation];
+        }
         Some(Explanation {
             prefix: Some(unit.prefix()),
             evidence: source.score(self.now),
-            limit: self.limit(source),
-            signals: self.dossiers.signals(unit, source),
+            limit: self.limit(&source),
+            signals,
             attempts: source.attempts,
-            accounts: self.accounts_told(unit, source),
+            accounts: self.accounts_told(unit, &source),
             samples: self.dossiers.samples(unit),
-            ban: banned.then(|| {
-                let until = Time::from_secs(i64::from(source.banned_until));
-                (0, RobotKind::UsernameScan, Time::MIN, Some(until))
-            }),
-            remarks: self.remarks(unit, source),
+            ban: conviction.filter(|conviction| conviction.prefix.contains(&address)).map(Conviction::told),
+            remarks: self.remarks(unit, &source, standing),
         })
+    }
+
+    /// The ban in force at a source, its own or its prefix's; else the last one there was.
+    fn conviction(&self, unit: Unit) -> Option<&Conviction> {
+        let own = self.convictions.get(unit.0);
+        let around = around(unit).filter_map(|(key, _)| self.convictions.get(key.apart()));
+        own.into_iter().chain(around).max_by_key(|conviction| (conviction.is_on(self.now), conviction.from))
+    }
+
+    fn explain_neighbour(&self, conviction: &Conviction, address: IpAddr) -> Explanation {
+        Explanation {
+            prefix: Some(conviction.prefix),
+            evidence: Nats::ZERO,
+            limit: weights::LIMIT - self.prior.relief(self.now),
+            signals: Vec::new(),
+            attempts: 0,
+            accounts: Vec::new(),
+            samples: Vec::new(),
+            ban: conviction.prefix.contains(&address).then(|| conviction.told()),
+            remarks: vec!["It has done nothing itself.".to_owned(), self.standing(conviction, address)],
+        }
+    }
+
+    /// What a ban says about a source now.
+    fn standing(&self, conviction: &Conviction, address: IpAddr) -> String {
+        let whom = if !conviction.prefix.contains(&address) {
+            format!("Its neighbour {} was banned", conviction.prefix.addr())
+        } else if matches!(conviction.prefix.prefix_len(), 32 | 64 | 128) {
+            "It was banned".to_owned()
+        } else {
+            format!("Its neighbourhood {} was banned", conviction.prefix)
+        };
+        let kind = conviction.kind.name();
+        if conviction.lifted.is_some() {
+            format!("{whom} ({kind}), and let in again because a familiar account logged in there.")
+        } else if conviction.is_on(self.now) {
+            format!("{whom} ({kind}), and still is.")
+        } else {
+            format!("{whom} ({kind}); that is over.")
+        }
     }
 
     pub(crate) fn explain_account(&self, key: &AccountKey) -> Option<Explanation> {
@@ -102,11 +153,8 @@ impl Judge {
     }
 
     /// Why the sum is what it is, and what would have changed it.
-    fn remarks(&self, unit: Unit, source: &Source) -> Vec<String> {
-        let mut remarks = Vec::new();
-        let count = |state| source.episodes.iter().filter(|e| e.state == state).count();
-        let (pending, excused) = (count(EpisodeState::Pending), count(EpisodeState::Excused));
-        let weighed = count(EpisodeState::Weighed);
+    fn remarks(&self, unit: Unit, source: &Source, standing: Option<String>) -> Vec<String> {
+        let mut remarks: Vec<String> = standing.into_iter().collect();
         if source.ok > 0 {
             remarks.push(format!("{} account(s) log in here; failures at these weigh nothing.", source.ok));
         } else {
@@ -124,13 +172,7 @@ impl Judge {
         if source.has(HIT) {
             remarks.push("It logged in after guessing: that account is probably taken.".to_owned());
         }
-        if excused > 0 {
-            remarks
-                .push(format!("{excused} failing name(s) were explained by a success of the same account."));
-        }
-        if pending > 0 {
-            remarks.push(format!("{pending} failure(s) still wait for a success."));
-        }
+        Judge::remark_on_failures(source, &mut remarks);
         if self.neighbour_succeeded(unit) && source.ok == 0 {
             remarks.push("Somebody logs in from its neighbourhood, so the prefix is not judged.".to_owned());
         }
@@ -141,12 +183,56 @@ impl Judge {
                 .push(format!("Most strangers that fail here are robots: the limit is {relief} nats lower."));
         }
         if source.banned_until != 0 {
-            remarks.push(format!(
-                "A success of any of the {weighed} failing account(s) within a minute would have taken its part back."
-            ));
+            let weighed = source.episodes.iter().filter(|e| e.state == EpisodeState::Weighed).count();
+            if weighed > 0 {
+                remarks.push(format!(
+                    "A success at any of the {weighed} failing account(s) soon after would have taken its part back."
+                ));
+            }
         } else if score < limit {
             remarks.push(format!("{} nats are missing to a ban.", limit - score));
+        } else if self.is_hub(unit) {
+            remarks
+                .push("Its failures are told by account, for any other address would be banned.".to_owned());
         }
         remarks
+    }
+
+    /// Where its failures stand.
+    fn remark_on_failures(source: &Source, remarks: &mut Vec<String>) {
+        let count = |state| source.episodes.iter().filter(|e| e.state == state).count();
+        let (excused, slips) = (count(EpisodeState::Excused), count(EpisodeState::Slip));
+        let (pending, devices) = (count(EpisodeState::Pending), count(EpisodeState::Device));
+        let looping = source
+            .episodes
+            .iter()
+            .any(|e| e.state == EpisodeState::Weighed && e.tags[0] == 0 && e.tries > weights::FAST_TRIES);
+        if excused > 0 {
+            remarks
+                .push(format!("{excused} failing name(s) were explained by a success of the same account."));
+        }
+        if slips > 0 {
+            remarks.push(format!("{slips} name(s) differ from another by a slip, and count with it."));
+        }
+        if devices > 0 {
+            remarks
+                .push(format!("{devices} account(s) fail with one secret again and again: an old password."));
+        }
+        if looping {
+            remarks.push(format!(
+                "An account fails again and again, and the log shows no secret: that weighs nothing below {} tries a \
+                 minute. Let the server log a hash of the failing secret.",
+                weights::FAST_TRIES
+            ));
+        }
+        if pending > 0 {
+            remarks.push(format!("{pending} failure(s) still wait for a success."));
+        }
+        if source.has(WEAK) {
+            remarks.push(
+                "It rests on connections alone: weak evidence. The logins' own log would make it strong."
+                    .to_owned(),
+            );
+        }
     }
 }

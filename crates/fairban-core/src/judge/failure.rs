@@ -1,13 +1,14 @@
 //! What a failure is worth: nothing at a familiar account, a wait at a new one, a little more for each further secret.
 
 use super::familiar::AccountId;
-use super::outage::{Change, FAMILIAR_SINCE};
+use super::outage::{ACTIVE_WITHIN, Change, FAMILIAR_SINCE};
 use super::pending::{Waiting, pair_key};
-use super::source::{COUNTED, Episode, EpisodeState, SECOND, Unit, secs_u32};
+use super::source::{BACK, COUNTED, Episode, EpisodeState, SECOND, Unit, secs_u32};
 use super::{Case, Judge};
 use crate::account::{Account, AccountKey, is_near_miss, is_other_form};
 use crate::effect::{Alarm, Effect, Signal};
-use crate::event::{Mechanism, Outcome, SecretTag};
+use crate::event::{Mechanism, Outcome};
+use crate::join::Attempt;
 use crate::nats::Nats;
 use crate::time::{Span, Time};
 use crate::weights::{self, Kind};
@@ -17,6 +18,8 @@ const STALE_TRIES: u16 = 20;
 const STALE_SPAN: Span = Span::hours(1);
 /// Untagged tries at one account before it is told as looping.
 const LOOPING_TRIES: u16 = 60;
+/// Failures in a row at an account whose pair is in quarantine that its owner may make.
+const OWNER_FAILURES_MAX: u16 = 6;
 /// Near misses and other forms of a name that are taken for one account; a walker of near misses gains no more.
 const NEAR_MAX: u8 = 2;
 /// Failing accounts of a stranger that no outage excuses.
@@ -28,28 +31,37 @@ impl Judge {
         if self.sights.note(attempt.service, false, self.now) {
             self.alarm(Alarm::Blind { service: attempt.service });
         }
-        if case.familiar {
+        if case.familiar || self.owns(case) {
             self.familiar_failure(case);
             return;
         }
         let kind = match (&attempt.account, attempt.outcome) {
             (Account::Hidden, _) => Kind::Hidden,
+            // An account that has logged in does exist: who calls it unknown is a backend in trouble.
+            (_, Outcome::UnknownAccount) if case.id.is_some_and(|id| self.accounts.known(id).is_some()) => {
+                Kind::Wrong
+            }
             (_, Outcome::UnknownAccount) => Kind::Unknown,
             (_, Outcome::BadSecret) => Kind::Wrong,
             _ => Kind::Failed,
         };
         let id = case.id.unwrap_or_else(|| self.hidden_id(case.unit));
         let now = self.now;
+        self.addresses.failed(case.unit, attempt.source, self.limits.names);
         let source = self.source(case.unit);
         source.attempts = source.attempts.saturating_add(1);
-        if source.episode(id.low()).is_some() {
-            self.repeat(case, id.low());
-        } else if let Some(same) = self.same_account(case) {
-            self.repeat(case, same);
-        } else {
-            self.open(case, id, kind, now);
+        match self.judged_as(case, id) {
+            Some(account) => self.repeat(case, account),
+            None => self.open(case, id, kind, now),
         }
         self.check(case.unit);
+    }
+
+    /// Whether the account logged in here lately although its pair is in quarantine: who has found a secret does not
+    /// guess on at it, so a few failures are its owner's slips. More since the last success are not.
+    fn owns(&mut self, case: &Case<'_>) -> bool {
+        let pair = case.id.and_then(|id| self.accounts.pair_mut(id, case.unit));
+        pair.is_some_and(|pair| pair.failures < OWNER_FAILURES_MAX)
     }
 
     /// A failure at an account that has logged in here before weighs nothing. It may tell of an outage or an old password.
@@ -66,7 +78,8 @@ impl Judge {
             self.tell_stale(case, u32::from(failures), last);
         }
         // A digest that fails is the server's doing; only what the client can help tells of an outage.
-        if since_first >= FAMILIAR_SINCE && case.attempt.mechanism != Mechanism::Digest {
+        let active = now.since(last) <= ACTIVE_WITHIN;
+        if since_first >= FAMILIAR_SINCE && active && case.attempt.mechanism != Mechanism::Digest {
             let service = case.attempt.service;
             match self.outages.failed(service, id.0, case.unit, now) {
                 Some(Change::Began(failing)) => self.alarm(Alarm::Outage { service, failing }),
@@ -80,30 +93,40 @@ impl Judge {
     fn repeat(&mut self, case: &Case<'_>, account: u32) {
         let now = self.now;
         let Some(source) = self.sources.get_mut(case.unit.0) else { return };
+        let tag = case.attempt.secret.map(|tag| tag_16(tag.bits()));
+        // People try what they remember at each of their accounts; who does so at many is spraying, and found by that.
+        let tried_elsewhere = tag.is_some_and(|tag| source.has_tried_elsewhere(account, tag));
         let Some(episode) = source.episode(account) else { return };
-        let other_secret = episode.again(now, case.attempt.secret.map(SecretTag::bits));
+        let other_secret = episode.again(now, case.attempt, tried_elsewhere);
         let (tries, burst, distinct) = (episode.tries, episode.burst, episode.distinct);
         let (state, tens) = (episode.state, episode.tens_of_minutes);
         let tagged = case.attempt.secret.is_some();
-        let fast = u16::from(burst) >= weights::FAST_TRIES && !tagged;
+        let fast_from = if case.attempt.again { weights::TYPED_TRIES } else { weights::FAST_TRIES };
+        let fast = u16::from(burst) >= fast_from && !tagged;
         if state == EpisodeState::Pending && (fast || distinct > weights::PENDING_SECRETS) {
             // No person tries like this: there is nothing to wait for.
             if let Some(waiting) = self.pending.remove(case.unit, account) {
                 self.due(waiting);
             }
         }
-        if matches!(state, EpisodeState::Pending | EpisodeState::Excused) {
+        // What a success has explained stays explained, but it is no licence to guess on at a neighbour's account.
+        let explained = state == EpisodeState::Excused && !fast && distinct <= weights::PENDING_SECRETS;
+        if state == EpisodeState::Pending {
+            self.wait_on(case, account);
+        }
+        if state == EpisodeState::Pending || explained {
             return;
         }
         let mut added = None;
-        if other_secret && distinct > 1 {
+        if fast {
+            added = Some((Signal::FastRepeat, weights::FAST_REPEAT));
+        } else if other_secret && distinct > 1 {
             let mut nats = weights::another_secret(u16::from(distinct) - 1);
             if case.attempt.common_secret {
                 nats = nats.max(weights::COMMON.scaled(1, 2));
             }
+            let nats = self.sights.temper(case.attempt.service, nats, now);
             added = Some((Signal::ManySecrets, nats));
-        } else if fast {
-            added = Some((Signal::FastRepeat, weights::FAST_REPEAT));
         }
         if let Some((signal, nats)) = added {
             if let Some(episode) = self.sources.get_mut(case.unit.0).and_then(|s| s.episode(account)) {
@@ -124,9 +147,20 @@ impl Judge {
         }
     }
 
+    /// Somebody is still trying: he has a minute from his last try, three from his first.
+    fn wait_on(&mut self, case: &Case<'_>, account: u32) {
+        let Some(waiting) = self.pending.get(case.unit, account) else { return };
+        let most = waiting.time.plus(weights::TRYING_PENDING);
+        let due = waiting.due.max(self.now.plus(weights::PLAIN_PENDING).min(most));
+        if waiting.mechanism != Mechanism::Digest && due > waiting.due {
+            self.pending.postpone(case.unit, account, due);
+        }
+    }
+
     /// The same wrong secret again and again is a device with an old password: what the account's failure weighed is
     /// taken back, for one account of a stranger and for as many as have succeeded at a source where people log in.
     fn recognise_device(&mut self, unit: Unit, account: u32) {
+        let now = self.now;
         let Some(source) = self.sources.get_mut(unit.0) else { return };
         let allowed = source.ok.max(1);
         if u16::from(source.stale) >= allowed {
@@ -141,7 +175,7 @@ impl Judge {
         episode.nats -= back.to_raw() as i16;
         episode.state = EpisodeState::Device;
         source.stale = source.stale.saturating_add(1);
-        source.count(kind, false);
+        source.count(now, kind, false);
         source.open = source.open.saturating_sub(1);
         self.add(unit, &[(kind.signal(), -back)]);
     }
@@ -203,8 +237,7 @@ impl Judge {
     /// Three accounts fail and none has succeeded in between: waiting any longer only helps a robot.
     fn weigh_early(&mut self, unit: Unit) {
         let Some(source) = self.sources.get(unit.0) else { return };
-        let back = source.strikes > 0 && source.ok == 0;
-        if source.open >= weights::EARLY_ACCOUNTS || back {
+        if source.open >= weights::EARLY_ACCOUNTS || source.has(BACK) && source.ok == 0 {
             self.weigh_all(unit);
         }
     }
@@ -241,7 +274,10 @@ impl Judge {
         let now = self.now;
         let Some(source) = self.sources.get_mut(waiting.unit.0) else { return };
         let known = self.accounts.known(waiting.id).is_some();
-        if self.outages.is_on(waiting.service) && known && source.open < OUTAGE_ACCOUNTS_MAX {
+        if self.outages.excuses(waiting.service, waiting.time, now)
+            && known
+            && source.open < OUTAGE_ACCOUNTS_MAX
+        {
             self.pending.insert(Waiting { due: now.plus(weights::PLAIN_PENDING), ..waiting });
             return;
         }
@@ -253,7 +289,13 @@ impl Judge {
         let earlier = source.count_1024(kind);
         let weighed = source.episodes.iter().filter(|e| e.state == EpisodeState::Weighed).count();
         let mut added = Vec::with_capacity(4);
-        let base = self.tempered(&waiting, kind, kind.model(beside).weight(earlier));
+        let blind = kind != Kind::Unknown && self.sights.is_blind(waiting.service, now);
+        let quick = waiting.gap_micros.is_some_and(|gap| Span::micros(gap) < weights::BLIND_GAP);
+        let base = if blind && !quick {
+            weights::BLIND.weight(earlier)
+        } else {
+            self.tempered(&waiting, kind, kind.model(beside).weight(earlier))
+        };
         self.with_alternatives(&waiting, kind, base, strange, &mut added);
         let Some(source) = self.sources.get_mut(waiting.unit.0) else { return };
         if strange && weighed == 2 && !source.has(SECOND) && !waiting.cut {
@@ -269,10 +311,11 @@ impl Judge {
             }
         }
         let further: Nats = (1..distinct).map(|n| weights::another_secret(u16::from(n))).sum();
+        let further = self.sights.temper(waiting.service, further, now);
         if further > Nats::ZERO {
             added.push((Signal::ManySecrets, further));
         }
-        source.count(kind, true);
+        source.count(now, kind, true);
         self.add_with_sample(waiting.unit, &added, &waiting.sample);
         let total: Nats = added.iter().map(|(_, nats)| *nats).sum();
         if let Some(episode) = self.sources.get_mut(waiting.unit.0).and_then(|s| s.episode(waiting.id.low()))
@@ -345,7 +388,7 @@ impl Judge {
             self.alarm(Alarm::AccountUnderAttack { account: Account::Known(name.clone()), strangers });
         }
         if let Some(tag) = waiting.secret {
-            self.across.tag_failed(tag.bits(), waiting.id.low(), now, &self.limits);
+            self.across.tag_failed(tag.bits(), waiting.id.low(), unit, now, &self.limits);
         }
         if kind == Kind::Unknown && !waiting.cut {
             self.learn_words(unit, waiting);
@@ -355,7 +398,10 @@ impl Judge {
         }
         if first {
             let limit = weights::LIMIT - self.prior.relief(now);
-            if let Some((key, net, score)) = self.prefixes.accused(unit, kind, now, limit, &self.limits) {
+            // That nobody has logged in there is only known where logins are seen.
+            let seen = |weight| self.sights.temper(waiting.service, weight, now);
+            if let Some((key, net, score)) = self.prefixes.accused(unit, kind, now, limit, &self.limits, seen)
+            {
                 self.ban_prefix(key, net, score, unit);
             }
         }
@@ -388,22 +434,50 @@ impl Judge {
         self.accounts.id(&AccountKey::new(name.local_part())).0
     }
 
+    /// The episode that a failure belongs to, if there is one: its own account's, or that of the account whose name it
+    /// is a slip of. A slip is noted once, so that it stays one however often it is tried.
+    fn judged_as(&mut self, case: &Case<'_>, id: AccountId) -> Option<u32> {
+        let source = self.sources.get_mut(case.unit.0)?;
+        if let Some(episode) = source.episode(id.low()) {
+            let account = episode.judged_as();
+            if account != id.low() {
+                episode.tries = episode.tries.saturating_add(1);
+            }
+            if account == id.low() || source.episode(account).is_some() {
+                return Some(account);
+            }
+            // The account that it was a slip of has made room: it stands for itself from now on.
+            source.remove_episode(id.low());
+            return None;
+        }
+        let account = self.same_account(case)?;
+        let now = self.now;
+        if let Account::Known(key) = &case.attempt.account {
+            self.names.insert(id.low(), key, self.limits.names);
+            let source = self.sources.get_mut(case.unit.0)?;
+            let main = source.episode(account)?;
+            main.near += 1;
+            let slip = Episode::slip(id.low(), account, main.kind, now);
+            source.push_episode(slip, self.limits.episodes_per_source);
+        }
+        Some(account)
+    }
+
     /// The account of this source that the tried name is a near miss or another form of (mail programs that set
     /// themselves up try `user` and `user@domain`).
     fn same_account(&mut self, case: &Case<'_>) -> Option<u32> {
         let Account::Known(key) = &case.attempt.account else {
             return self.begun_account(case);
         };
-        let (names, source) = (&self.names, self.sources.get_mut(case.unit.0)?);
-        let episode = source.episodes.iter_mut().find(|episode| {
-            episode.near < NEAR_MAX
-                && episode.state != EpisodeState::Excused
-                && names
-                    .get(episode.account)
-                    .is_some_and(|name| is_near_miss(name, key) || is_other_form(name, key))
-        })?;
-        episode.near += 1;
-        Some(episode.account)
+        let (names, source) = (&self.names, self.sources.get(case.unit.0)?);
+        let alike = |episode: &&Episode| {
+            let name = names.get(episode.account);
+            name.is_some_and(|name| is_near_miss(name, key) || is_other_form(name, key))
+        };
+        source.episodes.iter().filter(alike).map(Episode::judged_as).find(|&account| {
+            let main = source.episodes.iter().find(|episode| episode.account == account);
+            main.is_some_and(|main| main.near < NEAR_MAX && main.state != EpisodeState::Excused)
+        })
     }
 
     /// The account of this source that a cut name is the beginning of.
@@ -441,7 +515,33 @@ impl Judge {
 }
 
 impl Episode {
-    fn new(account: u32, kind: Kind, now: Time, attempt: &crate::join::Attempt) -> Episode {
+    /// A name that is judged with the account whose slip it is.
+    fn slip(name: u32, account: u32, kind: Kind, now: Time) -> Episode {
+        Episode {
+            account: name,
+            last: secs_u32(now),
+            nats: 0,
+            tries: 1,
+            tags: [(account >> 16) as u16, account as u16],
+            tens_of_minutes: 0,
+            near: 0,
+            burst_at: 0,
+            burst: 0,
+            distinct: 0,
+            kind,
+            state: EpisodeState::Slip,
+        }
+    }
+
+    /// The account whose episode this one's failures count in.
+    pub(super) fn judged_as(&self) -> u32 {
+        match self.state {
+            EpisodeState::Slip => u32::from(self.tags[0]) << 16 | u32::from(self.tags[1]),
+            _ => self.account,
+        }
+    }
+
+    fn new(account: u32, kind: Kind, now: Time, attempt: &Attempt) -> Episode {
         let tag = attempt.secret.map_or(0, |tag| tag_16(tag.bits()));
         Episode {
             account,
@@ -453,14 +553,16 @@ impl Episode {
             near: 0,
             burst_at: secs_u32(now) as u16,
             burst: 1,
-            distinct: u8::from(tag != 0),
+            distinct: 1,
             kind,
             state: EpisodeState::Pending,
         }
     }
 
-    /// One more failure; returns whether its secret is another than the last two.
-    fn again(&mut self, now: Time, tag: Option<u64>) -> bool {
+    /// One more failure; returns whether its secret is (or must be taken for) another than the last two, and new to its
+    /// source. No mail program tries the same password twice in one session: a further try there is a further password,
+    /// seen or not.
+    fn again(&mut self, now: Time, attempt: &Attempt, tried_elsewhere: bool) -> bool {
         let secs = secs_u32(now);
         self.tries = self.tries.saturating_add(1);
         // `last` moves in steps of ten minutes from the first failure, so that the first is never forgotten.
@@ -472,11 +574,22 @@ impl Episode {
             self.burst = 0;
         }
         self.burst = self.burst.saturating_add(1);
-        let Some(tag) = tag.map(tag_16) else { return false };
-        if self.tags.contains(&tag) {
+        match attempt.secret.map(|tag| tag_16(tag.bits())) {
+            Some(tag) if self.tags.contains(&tag) => return false,
+            Some(tag) => {
+                // Where the tries before showed none, it may be theirs.
+                let first = self.tags[0] == 0 && !attempt.again;
+                self.tags = [tag, self.tags[0]];
+                if first {
+                    return false;
+                }
+            }
+            None if !attempt.again || attempt.mechanism == Mechanism::Digest => return false,
+            None => {}
+        }
+        if tried_elsewhere {
             return false;
         }
-        self.tags = [tag, self.tags[0]];
         self.distinct = self.distinct.saturating_add(1);
         true
     }

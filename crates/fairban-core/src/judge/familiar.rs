@@ -53,8 +53,8 @@ pub(crate) struct Pair {
     pub(crate) near: [u32; 2],
     /// Failures since the last success, saturating.
     pub(crate) failures: u16,
-    /// Day (since 1970) on which the device was last told as stale.
-    pub(crate) told_day: u16,
+    /// It counts among its source's accounts: not while it is in quarantine.
+    pub(crate) admitted: bool,
 }
 
 impl Pair {
@@ -78,11 +78,12 @@ impl Pair {
 pub(crate) struct Accounts {
     hash_key: [u8; 16],
     known: Table<Known>,
+    pairs: u64,
 }
 
 impl Accounts {
     pub(crate) fn new(key: [u8; 16]) -> Accounts {
-        Accounts { hash_key: key, known: Table::new(key) }
+        Accounts { hash_key: key, known: Table::new(key), pairs: 0 }
     }
 
     /// The identity of a name.
@@ -102,6 +103,11 @@ impl Accounts {
         self.known.len()
     }
 
+    /// Familiar pairs in all.
+    pub(crate) fn pairs(&self) -> u64 {
+        self.pairs
+    }
+
     /// The pair, familiar or about to be.
     pub(crate) fn pair_mut(&mut self, id: AccountId, unit: Unit) -> Option<&mut Pair> {
         self.known.get_mut(id.0)?.pairs.iter_mut().find(|pair| pair.unit == unit)
@@ -115,7 +121,7 @@ impl Accounts {
         })
     }
 
-    /// Notes a success of a pair that was not there; returns the pair that had to go for it, and its account's evicted pairs.
+    /// Notes a success of a pair that was not there; returns the sources of admitted pairs that had to go for it.
     pub(crate) fn add(
         &mut self,
         id: AccountId,
@@ -129,7 +135,8 @@ impl Accounts {
         if self.known.get(id.0).is_none() && self.known.len() >= limits.accounts as usize {
             let victim = self.known.victim(32, |known| Some(known.last));
             if let Some(known) = victim.and_then(|victim| self.known.remove(victim)) {
-                gone.extend(known.pairs.iter().map(|pair| pair.unit));
+                self.pairs -= known.pairs.len() as u64;
+                gone.extend(known.pairs.iter().filter(|pair| pair.admitted).map(|pair| pair.unit));
             }
         }
         let secs = secs_u32(now);
@@ -143,10 +150,13 @@ impl Accounts {
         if known.pairs.len() >= limits.sources_per_account as usize
             && let Some(oldest) = (0..known.pairs.len()).min_by_key(|&i| known.pairs[i].last)
         {
-            gone.push(known.pairs.swap_remove(oldest).unit);
+            self.pairs -= 1;
+            let pair = known.pairs.swap_remove(oldest);
+            gone.extend(pair.admitted.then_some(pair.unit));
         }
         known.pairs.reserve_exact(usize::from(known.pairs.capacity() == known.pairs.len()));
         let familiar_from = secs_u32(familiar_from);
+        self.pairs += 1;
         known.pairs.push(Pair {
             unit,
             first: secs,
@@ -154,7 +164,7 @@ impl Accounts {
             familiar_from,
             near: [0; 2],
             failures: 0,
-            told_day: 0,
+            admitted: false,
         });
         gone
     }

@@ -10,12 +10,14 @@
 
 pub(crate) mod across;
 pub(crate) mod blind;
+pub(crate) mod convictions;
 pub(crate) mod dossier;
 mod explain;
 mod failure;
 pub(crate) mod familiar;
 pub(crate) mod flood;
 pub(crate) mod names;
+pub(crate) mod narrow;
 pub(crate) mod outage;
 pub(crate) mod pending;
 pub(crate) mod prefixes;
@@ -31,10 +33,12 @@ use serde::{Deserialize, Serialize};
 
 use self::across::Across;
 use self::blind::Sights;
+use self::convictions::Convictions;
 use self::dossier::Dossiers;
 use self::familiar::{AccountId, Accounts};
 use self::flood::{Flows, Idle};
 use self::names::Names;
+use self::narrow::Addresses;
 use self::outage::Outages;
 use self::pending::Pending;
 use self::prefixes::Prefixes;
@@ -64,10 +68,9 @@ pub(crate) struct Judge {
     /// Of these, how many have seen a success.
     clients: u32,
     accounts: Accounts,
-    /// Familiar pairs in all.
-    pairs: u64,
     pending: Pending,
     names: Names,
+    addresses: Addresses,
     prefixes: Prefixes,
     across: Across,
     prior: Prior,
@@ -75,6 +78,7 @@ pub(crate) struct Judge {
     sights: Sights,
     flows: Flows,
     dossiers: Dossiers,
+    convictions: Convictions,
     /// The day on which a pair or an account was last told of.
     told: Table<u16>,
     breaker: Breaker,
@@ -106,9 +110,9 @@ impl Judge {
             sources: Table::new(key),
             clients: 0,
             accounts: Accounts::new(key),
-            pairs: 0,
             pending: Pending::new(key),
             names: Names::new(key),
+            addresses: Addresses::new(key),
             prefixes: Prefixes::new(key),
             across: Across::new(key),
             prior: Prior::default(),
@@ -116,6 +120,7 @@ impl Judge {
             sights: Sights::default(),
             flows: Flows::new(key),
             dossiers: Dossiers::new(key),
+            convictions: Convictions::new(key),
             told: Table::new(key),
             breaker: Breaker::default(),
             forgeable: false,
@@ -158,6 +163,12 @@ impl Judge {
             self.now = self.now.max(waiting.due.min(now));
             self.due(waiting);
         }
+        self.now = self.now.max(now);
+    }
+
+    /// Says what time it is without weighing anything: what comes now comes before what is due now. Nothing may be due
+    /// before.
+    pub(crate) fn set_now(&mut self, now: Time) {
         self.now = self.now.max(now);
     }
 
@@ -238,6 +249,7 @@ impl Judge {
             common_secret: false,
             session: crate::event::Session::None,
             session_open: false,
+            again: false,
         };
         let case = Case { attempt: &attempt, unit, id: None, familiar: false };
         if self.is_exempt(address) {
@@ -297,9 +309,10 @@ impl Judge {
             let now = self.now;
             let suspects = self.sources.len() - self.clients as usize;
             if suspects >= self.limits.suspects as usize {
+                // Banned ones go only where nothing else is in sight, the one that ends first: the ban was told and
+                // stays, what is lost is how often it had to be.
                 let rank = |source: &Source| {
-                    (source.ok == 0 && source.banned_until == 0)
-                        .then(|| (source.score(now), source.last_secs()))
+                    (source.ok == 0).then(|| (source.banned_for(now), source.score(now), source.last_secs()))
                 };
                 let victim = self.sources.victim(32, rank);
                 if let Some(victim) = victim {

@@ -14,9 +14,18 @@ use crate::time::{Span, Time};
 
 /// Pairs remembered as failing, at most: eight are needed, hundreds say no more.
 const FAILING_MAX: usize = 1_024;
+/// Long enough for a small site's programs to look for mail.
 const WINDOW_SECS: u32 = 300;
+/// Minutes that are looked at: where many fail in two, nobody has to wait until the successes before are five old.
+const WINDOWS_MINUTES: [u32; 2] = [2, 5];
+/// A pair that has not succeeded for so long fails for reasons of its own.
+pub(crate) const ACTIVE_WITHIN: Span = Span::hours(6);
 /// How long a pair must have been familiar to be believed.
 pub(crate) const FAMILIAR_SINCE: Span = Span::hours(2);
+/// How long before it is noticed an outage may have begun.
+const UNNOTICED: Span = Span::minutes(5);
+/// How long after it everybody has to log in again.
+const COMING_BACK: Span = Span::minutes(15);
 const LONG: Span = Span::minutes(30);
 const PAIRS_MIN: usize = 8;
 const NEIGHBOURHOODS_MIN: usize = 5;
@@ -40,6 +49,8 @@ struct Watch {
     /// Distinct familiar pairs that succeeded, in each of the last five minutes.
     succeeded: [(u32, u32); 5],
     since: Option<Time>,
+    /// When the last one began and ended.
+    last: Option<(Time, Time)>,
     told_long: bool,
     /// Successes of familiar pairs since it began.
     recovered: u32,
@@ -70,7 +81,7 @@ impl Outages {
             return None;
         }
         watch.failing.retain(|_, last| secs.saturating_sub(*last) <= WINDOW_SECS);
-        if !watch.is_outage(secs) {
+        if !WINDOWS_MINUTES.iter().any(|&minutes| watch.is_outage(secs, minutes)) {
             return None;
         }
         watch.since = Some(now);
@@ -101,36 +112,44 @@ impl Outages {
         if watch.recovered < 3 {
             return None;
         }
-        watch.since = None;
+        watch.last = watch.since.take().map(|since| (since, now));
         watch.failing.clear();
         Some(Change::Ended)
     }
 
-    /// Whether failures of this service say nothing now.
-    pub(crate) fn is_on(&self, service: Service) -> bool {
-        self.services.get(&service).is_some_and(|watch| watch.since.is_some())
+    /// Whether a failure of this service says nothing yet: the backend is down, or was when it happened and has been
+    /// back only for minutes. Programs look again when their next time comes.
+    pub(crate) fn excuses(&self, service: Service, failed: Time, now: Time) -> bool {
+        self.services.get(&service).is_some_and(|watch| {
+            let ended = |(since, until): (Time, Time)| {
+                since.minus(UNNOTICED) <= failed && failed <= until && now.since(until) <= COMING_BACK
+            };
+            watch.since.is_some() || watch.last.is_some_and(ended)
+        })
     }
 }
 
 impl Watch {
-    fn is_outage(&self, secs: u32) -> bool {
-        let mut accounts: Vec<u64> = self.failing.keys().map(|(account, _)| *account).collect();
+    fn is_outage(&self, secs: u32, minutes: u32) -> bool {
+        let recent = |last: u32| secs.saturating_sub(last) <= minutes * 60;
+        let pairs: Vec<&(u64, Unit)> =
+            self.failing.iter().filter(|&(_, &last)| recent(last)).map(|(pair, _)| pair).collect();
+        let mut accounts: Vec<u64> = pairs.iter().map(|(account, _)| *account).collect();
         accounts.sort_unstable();
         accounts.dedup();
-        let mut neighbourhoods: Vec<u64> =
-            self.failing.keys().map(|(_, unit)| unit.neighbourhood()).collect();
+        let mut neighbourhoods: Vec<u64> = pairs.iter().map(|(_, unit)| unit.neighbourhood()).collect();
         neighbourhoods.sort_unstable();
         neighbourhoods.dedup();
         let minute = secs / 60;
         let succeeded: u32 = self
             .succeeded
             .iter()
-            .filter(|(at, _)| minute.saturating_sub(*at) < 5)
+            .filter(|(at, _)| minute.saturating_sub(*at) < minutes)
             .map(|(_, count)| count)
             .sum();
         accounts.len() >= PAIRS_MIN
             && neighbourhoods.len() >= NEIGHBOURHOODS_MIN
-            && self.failing.len() as u32 > succeeded
+            && pairs.len() as u32 > succeeded
     }
 }
 
@@ -150,13 +169,16 @@ mod tests {
             assert_eq!(outages.failed(Service::Vpopmail, u64::from(n), unit(n, 1), now), None);
         }
         assert_eq!(outages.failed(Service::Vpopmail, 7, unit(7, 1), now), Some(Change::Began(8)));
-        assert!(outages.is_on(Service::Vpopmail) && !outages.is_on(Service::Dovecot));
+        assert!(outages.excuses(Service::Vpopmail, now, now) && !outages.excuses(Service::Dovecot, now, now));
         let later = now.plus(Span::minutes(31));
         assert_eq!(outages.failed(Service::Vpopmail, 7, unit(7, 1), later), Some(Change::Long));
         for n in 0..3 {
             let change = outages.succeeded(Service::Vpopmail, n, unit(n as u8, 1), true, later);
             assert_eq!(change, (n == 2).then_some(Change::Ended));
         }
+        assert!(outages.excuses(Service::Vpopmail, now, later), "what failed then");
+        assert!(!outages.excuses(Service::Vpopmail, later.plus(Span::secs(1)), later), "what fails now");
+        assert!(!outages.excuses(Service::Vpopmail, now, later.plus(Span::minutes(16))), "for ever");
 
         let mut faked = Outages::default();
         for n in 0..200_u64 {

@@ -19,6 +19,13 @@ pub(crate) const MEMBERS_MIN: u16 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct PrefixKey(pub(crate) u64);
 
+impl PrefixKey {
+    /// As a key of a table that holds units too.
+    pub(crate) const fn apart(self) -> u64 {
+        self.0 ^ 1 << 63
+    }
+}
+
 /// The prefixes around a unit, narrowest first.
 pub(crate) fn around(unit: Unit) -> impl Iterator<Item = (PrefixKey, IpNet)> {
     let lengths: &[(u8, u64)] = if unit.is_v4() { &[(24, 0xff)] } else { &[(56, 0xff), (48, 0xffff)] };
@@ -98,7 +105,8 @@ impl Prefixes {
         early
     }
 
-    /// A stranger's first failure stayed. Returns the narrowest prefix whose own sum has reached `limit`.
+    /// A stranger's first failure stayed. Returns the narrowest prefix whose own sum has reached `limit`. `seen` says
+    /// what is left of a weight where the log may not show who logs in.
     pub(crate) fn accused(
         &mut self,
         unit: Unit,
@@ -106,6 +114,7 @@ impl Prefixes {
         now: Time,
         limit: Nats,
         limits: &Limits,
+        seen: impl Fn(Nats) -> Nats,
     ) -> Option<(PrefixKey, IpNet, Nats)> {
         let mut convicted = None;
         for (key, net) in around(unit) {
@@ -116,7 +125,7 @@ impl Prefixes {
             let prefix = self.table.entry(key.0, Prefix::default);
             prefix.settle(now);
             let earlier = u64::from(prefix.counts[kind.index()]) * 16;
-            prefix.score += kind.model(false).weight(earlier);
+            prefix.score += seen(kind.model(false).weight(earlier));
             prefix.counts[kind.index()] = prefix.counts[kind.index()].saturating_add(64);
             prefix.accused = prefix.accused.saturating_add(1);
             if prefix.accused >= MEMBERS_MIN && prefix.score >= limit && convicted.is_none() {
@@ -187,11 +196,14 @@ impl Prefixes {
         }
     }
 
+    /// Banned ones go last, the one that ends first: the ban was told and stays.
     fn make_room(&mut self, key: PrefixKey, limits: &Limits) {
         if self.table.get(key.0).is_none() && self.table.len() >= limits.prefixes as usize {
-            let rank = |prefix: &Prefix| (prefix.banned_until == 0).then_some((prefix.opened, prefix.last));
+            let rank = |prefix: &Prefix| Some((prefix.banned_until, prefix.opened, prefix.last));
             let victim = self.table.victim(16, rank);
-            victim.and_then(|victim| self.table.remove(victim));
+            if let Some(gone) = victim.and_then(|victim| self.table.remove(victim)) {
+                self.bans -= u32::from(gone.banned_until != 0);
+            }
         }
     }
 }

@@ -106,8 +106,12 @@ pub(crate) const PROXY: u8 = 4;
 pub(crate) const SECOND: u8 = 8;
 /// A guessing source that logged in.
 pub(crate) const HIT: u8 = 16;
+/// The ban in force names one address of the unit.
+pub(crate) const NARROW: u8 = 64;
 /// The evidence rests on connections alone.
 pub(crate) const WEAK: u8 = 32;
+/// Failing again soon after a ban: the robot itself, not the next owner of the address.
+pub(crate) const BACK: u8 = 128;
 
 /// The failures of one source at one account.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -149,6 +153,8 @@ pub(crate) enum EpisodeState {
     Device,
     /// A success has explained it.
     Excused,
+    /// A slip of another name that failed here: judged there. Its tags hold that account's number in two halves.
+    Slip,
 }
 
 impl Source {
@@ -159,10 +165,41 @@ impl Source {
 
     /// Adds to the sum; credit stops at the floor.
     pub(crate) fn add(&mut self, now: Time, nats: Nats) {
+        self.settle(now);
+        let score = self.score + nats;
+        self.score = if nats < Nats::ZERO { score.max(weights::CREDIT_FLOOR.min(self.score)) } else { score };
+    }
+
+    /// Seconds until the end of the ban in force; 0 if there is none.
+    pub(crate) fn banned_for(&self, now: Time) -> u32 {
+        if self.banned_until == 0 {
+            0
+        } else {
+            self.banned_until.saturating_add(1).saturating_sub(secs_u32(now))
+        }
+    }
+
+    /// Whether a ban is over that nobody has looked at since.
+    pub(crate) fn ban_is_over(&self, now: Time) -> bool {
+        self.banned_until != 0 && self.banned_for(now) == 0
+    }
+
+    /// Ends a ban that is over: the evidence starts high, and the record of what was punished is closed.
+    pub(crate) fn end_ban(&mut self, now: Time) {
+        let ended = Time::from_secs(i64::from(self.banned_until));
+        self.banned_until = 0;
+        self.set_score(ended, weights::PROBATION);
+        self.close_episodes();
+        self.flags &= !(WEAK | NARROW | BACK);
+        if now.since(ended) <= weights::BACK_WITHIN {
+            self.flags |= BACK;
+        }
+    }
+
+    /// Brings the sum and the counts up to now.
+    fn settle(&mut self, now: Time) {
         let age = self.age(now);
-        let score = self.score(now) + nats;
-        self.score =
-            if nats < Nats::ZERO { score.max(weights::CREDIT_FLOOR.min(self.score(now))) } else { score };
+        self.score = self.score(now);
         for count in &mut self.counts {
             *count = decayed(i64::from(*count), age, weights::HALF_LIFE) as u16;
         }
@@ -181,7 +218,8 @@ impl Source {
     }
 
     /// One more, or (forgiven) one less.
-    pub(crate) fn count(&mut self, kind: Kind, up: bool) {
+    pub(crate) fn count(&mut self, now: Time, kind: Kind, up: bool) {
+        self.settle(now);
         let count = &mut self.counts[kind.index()];
         *count = if up { count.saturating_add(64) } else { count.saturating_sub(64) };
     }
@@ -215,6 +253,30 @@ impl Source {
             episodes.push(episode);
         }
         self.episodes = episodes.into_boxed_slice();
+    }
+
+    /// Takes an episode out.
+    pub(crate) fn remove_episode(&mut self, account: u32) {
+        if let Some(at) = self.episodes.iter().position(|episode| episode.account == account) {
+            let mut episodes = core::mem::take(&mut self.episodes).into_vec();
+            episodes.remove(at);
+            self.episodes = episodes.into_boxed_slice();
+        }
+    }
+
+    /// Whether a secret is one of the last that failed at another account of this source.
+    pub(crate) fn has_tried_elsewhere(&self, account: u32, tag: u16) -> bool {
+        self.episodes.iter().any(|episode| {
+            episode.account != account && episode.state != EpisodeState::Slip && episode.tags.contains(&tag)
+        })
+    }
+
+    /// After a ban the record of what was punished is closed.
+    pub(crate) fn close_episodes(&mut self) {
+        self.episodes = Box::default();
+        self.open = 0;
+        self.speed = 0;
+        self.flags &= !SECOND;
     }
 
     pub(crate) const fn has(&self, flag: u8) -> bool {

@@ -26,7 +26,10 @@ pub(super) const HUB_ACCOUNTS: u16 = 16;
 const SECRETS_MAX: u8 = 4;
 const UNTAGGED_TRIES_MAX: u16 = 6;
 /// Accounts of one source that successes without a name may excuse.
-const UNNAMED_MAX: u8 = 6;
+///
+/// An office of a dozen may have a program each that fails once before it logs in; a robot that owns an account and
+/// logs in within each session gains so many guesses, once.
+const UNNAMED_MAX: u8 = 16;
 /// After a hit, the pair becomes familiar only when this much time has passed.
 const QUARANTINE: Span = Span::hours(24);
 
@@ -80,6 +83,9 @@ impl Judge {
             self.release(id, unit);
         }
         if hit {
+            // A classroom of newcomers looks like this at first. What failed at this very account before says nothing
+            // about the others either way, and taking it back gives a robot nothing but tries at an account it has.
+            self.excuse_own(unit, id.low());
             return;
         }
         let may_forgive = others < weights::LIMIT.scaled(1, 2);
@@ -97,8 +103,10 @@ impl Judge {
     fn evidence_elsewhere(&self, unit: Unit, account: u32, key: &AccountKey) -> Nats {
         let Some(source) = self.sources.get(unit.0) else { return Nats::ZERO };
         let mut sum = source.score(self.now);
+        let main =
+            source.episodes.iter().find(|e| e.account == account).map(super::source::Episode::judged_as);
         for episode in &source.episodes {
-            let own = episode.account == account || self.is_slip_of(unit, episode.account, key);
+            let own = Some(episode.account) == main || self.is_slip_of(unit, episode.account, key);
             match episode.state {
                 EpisodeState::Weighed if own => sum -= Nats::raw(i32::from(episode.nats)),
                 EpisodeState::Pending if !own => {
@@ -118,8 +126,10 @@ impl Judge {
     /// More secrets, or more tries, at this account than a person makes.
     fn is_brute(&self, unit: Unit, account: u32) -> bool {
         let Some(source) = self.sources.get(unit.0) else { return false };
+        let main =
+            source.episodes.iter().find(|e| e.account == account).map(super::source::Episode::judged_as);
         source.episodes.iter().any(|episode| {
-            episode.account == account
+            Some(episode.account) == main
                 && episode.state == EpisodeState::Weighed
                 && (episode.distinct > SECRETS_MAX || u16::from(episode.burst) >= weights::FAST_TRIES)
         })
@@ -132,11 +142,19 @@ impl Judge {
             source.episodes.iter().map(|episode| (episode.account, episode.state)).collect();
         let id = self.accounts.id(key);
         let mut any = false;
+        let own_main =
+            source.episodes.iter().find(|e| e.account == account).map(super::source::Episode::judged_as);
         for (other, state) in candidates {
-            if state == EpisodeState::Excused {
+            if state == EpisodeState::Slip {
                 continue;
             }
-            let own = other == account;
+            let own = other == account || Some(other) == own_main;
+            if state == EpisodeState::Excused {
+                if own || self.is_slip_of(unit, other, key) {
+                    self.rest(unit, other);
+                }
+                continue;
+            }
             if !own {
                 if !self.is_slip_of(unit, other, key) {
                     continue;
@@ -152,6 +170,30 @@ impl Judge {
             };
         }
         any
+    }
+
+    /// A success between them: the tries of one minute begin anew.
+    fn rest(&mut self, unit: Unit, account: u32) {
+        if let Some(episode) = self.sources.get_mut(unit.0).and_then(|source| source.episode(account)) {
+            episode.burst = 0;
+        }
+    }
+
+    /// Excuses the failures of this account alone, as far as a person could have made them.
+    fn excuse_own(&mut self, unit: Unit, account: u32) {
+        let Some(episode) = self.sources.get_mut(unit.0).and_then(|source| source.episode(account)) else {
+            return;
+        };
+        let account = episode.judged_as();
+        match self.sources.get_mut(unit.0).and_then(|source| source.episode(account)).map(|e| e.state) {
+            Some(EpisodeState::Pending) => {
+                self.excuse_pending(unit, account);
+            }
+            Some(EpisodeState::Weighed | EpisodeState::Device) => {
+                self.forgive(unit, account);
+            }
+            _ => {}
+        }
     }
 
     fn excuse_pending(&mut self, unit: Unit, account: u32) -> bool {
@@ -180,7 +222,7 @@ impl Judge {
         let kind = episode.kind;
         episode.state = EpisodeState::Excused;
         episode.nats = 0;
-        source.count(kind, false);
+        source.count(now, kind, false);
         source.open = source.open.saturating_sub(1);
         let back = left.min(source.score(now).max(Nats::ZERO));
         self.add(unit, &[(kind.signal(), -back)]);
@@ -251,17 +293,16 @@ impl Judge {
         let (Some(id), unit, now) = (case.id, case.unit, self.now) else { return };
         let from = if hit { now.plus(QUARANTINE) } else { now };
         let gone = self.accounts.add(id, key, unit, now, from, &self.limits);
-        self.pairs = (self.pairs + 1).saturating_sub(gone.len() as u64);
         for evicted in gone {
-            if let Some(source) = self.sources.get_mut(evicted.0) {
-                source.ok = source.ok.saturating_sub(1);
+            if let Some(source) = self.sources.get_mut(evicted.0).filter(|source| source.ok > 0) {
+                source.ok -= 1;
                 self.clients -= u32::from(source.ok == 0);
             }
         }
         let word = self.word(key);
         self.across.bar_word(word);
         if !hit {
-            self.admit(unit, case.attempt.source);
+            self.admit(id, unit, case.attempt.source);
         }
     }
 
@@ -271,12 +312,15 @@ impl Judge {
         let Some(pair) = self.accounts.pair_mut(id, unit) else { return };
         pair.familiar_from = secs_u32(now);
         let address = unit.address();
-        self.admit(unit, address);
+        self.admit(id, unit, address);
     }
 
     /// One more account logs in at this source.
-    fn admit(&mut self, unit: Unit, address: IpAddr) {
+    fn admit(&mut self, id: super::AccountId, unit: Unit, address: IpAddr) {
         let now = self.now;
+        if let Some(pair) = self.accounts.pair_mut(id, unit) {
+            pair.admitted = true;
+        }
         self.make_room_for_client(unit);
         let source = self.source(unit);
         let newcomer = source.ok == 0;
@@ -292,8 +336,8 @@ impl Judge {
         if ok >= HUB_ACCOUNTS && flags & HUB == 0 && self.is_hub(unit) {
             self.tell_hub(unit, address, ok);
         }
-        let many = self.pairs >= 40 && self.accounts.len() >= 20;
-        if many && flags & PROXY == 0 && u64::from(ok) * 10 >= self.pairs * 8 {
+        let many = self.accounts.pairs() >= 40 && self.accounts.len() >= 20;
+        if many && flags & PROXY == 0 && u64::from(ok) * 10 >= self.accounts.pairs() * 8 {
             if let Some(source) = self.sources.get_mut(unit.0) {
                 source.flags |= PROXY;
             }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::prefixes::PrefixKey;
-use super::source::{EpisodeState, SECOND, Source, Unit, WEAK, secs_u32};
+use super::source::{EpisodeState, NARROW, Source, Unit, WEAK, secs_u32};
 use super::{Case, Judge};
 use crate::effect::{Alarm, Ban, Effect, RobotKind, Signal, SignalSum, UnbanReason};
 use crate::event::Outcome;
@@ -52,7 +52,13 @@ impl Breaker {
 impl Judge {
     /// The sum that bans a source: lower for strangers where most strangers are robots.
     pub(super) fn limit(&self, source: &Source) -> Nats {
-        if source.ok == 0 { weights::LIMIT - self.prior.relief(self.now) } else { weights::LIMIT }
+        if source.ok > 0 {
+            return weights::LIMIT;
+        }
+        let in_force = source.banned_until != 0 && !source.has(NARROW);
+        let most =
+            if source.strikes > u8::from(in_force) { weights::PRIOR_MAX_BACK } else { weights::PRIOR_MAX };
+        weights::LIMIT - self.prior.relief(self.now).min(most)
     }
 
     /// Bans a source whose sum has reached the limit, unless it is one that is never banned.
@@ -60,7 +66,9 @@ impl Judge {
         let now = self.now;
         let Some(source) = self.sources.get(unit.0) else { return };
         let (score, limit) = (source.score(now), self.limit(source));
-        if score < limit || source.banned_until != 0 || self.is_hub(unit) {
+        let banned = source.banned_until != 0;
+        let elsewhere = source.has(NARROW) && self.addresses.another_failed(unit);
+        if score < limit || (banned && !elsewhere) || self.is_hub(unit) {
             return;
         }
         if source.has(WEAK) && self.forgeable {
@@ -88,13 +96,15 @@ impl Judge {
         };
         let Some(source) = self.sources.get_mut(unit.0) else { return };
         let client = source.ok > 0;
+        let prefix = self.addresses.prefix(unit, client);
+        let narrow = prefix != unit.prefix();
         let length = length(score - limit, source.strikes, client);
         let until = now.plus(length);
         source.banned_until = secs_u32(until);
         source.strikes = source.strikes.saturating_add(1);
         let ban = Ban {
             id,
-            prefix: unit.prefix(),
+            prefix,
             time: now,
             until: Some(Time::from_secs(i64::from(source.banned_until))),
             evidence: score,
@@ -105,15 +115,27 @@ impl Judge {
             accounts: source.episodes.len() as u32,
             weak: source.has(WEAK),
         };
-        let waiting: Vec<u32> = source
-            .episodes
-            .iter()
-            .filter(|episode| episode.state == EpisodeState::Pending)
-            .map(|episode| episode.account)
-            .collect();
+        // What waits is part of what the ban punishes: it is not weighed a second time when the ban is over.
+        let mut waiting = Vec::new();
+        for episode in source.episodes.iter_mut().filter(|e| e.state == EpisodeState::Pending) {
+            episode.state = EpisodeState::Weighed;
+            waiting.push(episode.account);
+        }
+        source.flags &= !NARROW;
+        if narrow {
+            // Its neighbours are judged on: from the start where people log in, else on probation with it.
+            source.flags |= NARROW;
+            source.close_episodes();
+            source.set_score(now, if client { Nats::ZERO } else { weights::PROBATION });
+            self.addresses.ban_last(unit);
+            self.dossiers.close(unit);
+        } else {
+            self.addresses.unban(unit);
+        }
         for account in waiting {
             self.pending.remove(unit, account);
         }
+        self.convictions.note(unit.0, &ban, &self.limits);
         self.effects.push_back(Effect::Ban(ban));
     }
 
@@ -130,7 +152,7 @@ impl Judge {
             Some(Kind::Wrong | Kind::Failed) => RobotKind::PasswordGuessing,
             _ => RobotKind::Botnet,
         });
-        self.effects.push_back(Effect::Ban(Ban {
+        let ban = Ban {
             id,
             prefix: net,
             time: now,
@@ -142,7 +164,9 @@ impl Judge {
             attempts: members,
             accounts: members,
             weak: false,
-        }));
+        };
+        self.convictions.note(key.apart(), &ban, &self.limits);
+        self.effects.push_back(Effect::Ban(ban));
     }
 
     /// Whether a ban in force would have kept this attempt out. Ends bans that are over.
@@ -152,6 +176,7 @@ impl Judge {
             // A neighbour who was familiar before the ban began is let in, and the prefix with him.
             if case.familiar && case.attempt.outcome == Outcome::Success {
                 self.prefixes.unban(key);
+                self.convictions.lift(key.apart(), now);
                 let id = self.next_id();
                 let reason = UnbanReason::Narrowed;
                 self.effects.push_back(Effect::Unban { id, of, prefix: net, time: now, reason });
@@ -163,17 +188,11 @@ impl Judge {
         if source.banned_until == 0 {
             return false;
         }
-        if secs_u32(now) <= source.banned_until {
-            return true;
+        if !source.ban_is_over(now) {
+            return !source.has(NARROW) || self.addresses.is_meant(unit, case.attempt.source);
         }
-        // Probation: the evidence starts high, and the record of what was punished is closed.
-        let ended = Time::from_secs(i64::from(source.banned_until));
-        source.banned_until = 0;
-        source.set_score(ended, weights::PROBATION);
-        source.episodes = Box::default();
-        source.open = 0;
-        source.speed = 0;
-        source.flags &= !(SECOND | WEAK);
+        source.end_ban(now);
+        self.addresses.unban(unit);
         self.dossiers.close(unit);
         self.dossiers.note(
             unit,

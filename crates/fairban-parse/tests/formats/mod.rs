@@ -64,7 +64,7 @@ pub(crate) const FORMS: &[Form] = &[
     form(V, "vpopmail", "vchkpw-pop3: (PLAIN) login success {vuser}@{vdomain}:{R}"),
     form(V, "vpopmail", "vchkpw-pop3: system password fail (pass: '{free:1}') {vuser}:{R}"),
     form(V, "vpopmail", "vchkpw-pop3: system user not found {vuser}:{R}"),
-    form(V, "vpopmail", "vchkpw-pop3: chdir failed errno 2 /home/x {vuser}@{vdomain}:{R}"),
+    form(V, "vpopmail", "vchkpw-pop3: chdir failed errno 2 /var/mail {vuser}@{vdomain}:{R}"),
     silent(V, "vchangepw", "Wrong password for user <{free}>"),
     form(T, "tcpserver", "pid 4242 from {R}"),
     form(T, "tcpserver", "ok 4242 mx.example:10.77.0.1:110 {word}:{R}:{word:1}:40369"),
@@ -297,13 +297,16 @@ pub(crate) const FORMS: &[Form] = &[
     ),
 ];
 
-/// How a record reaches the file.
+/// How a record reaches the file. tcpserver's always comes through multilog.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Envelope {
     Traditional,
+    Busybox,
     Iso,
     Rfc5424,
-    /// In the second of the two ways, multilog's: what it writes for tcpserver.
+    /// Dovecot's `log_path`; for others as [`Envelope::Traditional`].
+    OwnFile,
+    /// Inside `message repeated 2 times: [ … ]`.
     Repeated,
 }
 
@@ -337,29 +340,30 @@ impl Form {
     /// The whole line.
     pub(crate) fn line(&self, envelope: Envelope, client: Client, texts: &[&[u8]]) -> Vec<u8> {
         let body = self.body(client, texts);
-        let head = if matches!(self.service, Service::Tcpserver | Service::Sslserver) {
+        let program = self.program;
+        if matches!(self.service, Service::Tcpserver | Service::Sslserver) {
             let stamp = match envelope {
-                Envelope::Traditional | Envelope::Iso => "@400000006b0489c523db15b4 ",
-                Envelope::Rfc5424 | Envelope::Repeated => "2026-11-23 18:44:24.656369500 ",
+                Envelope::Traditional | Envelope::Iso => "@400000006b0489c523db15b4",
+                _ => "2026-11-23 18:44:24.656369500",
             };
-            if self.program.is_empty() { stamp.to_owned() } else { format!("{stamp}{}: ", self.program) }
-        } else {
-            let program = self.program;
-            match envelope {
-                Envelope::Traditional => format!("Nov 23 18:30:22 mx {program}[4711]: "),
-                Envelope::Iso => format!("2026-11-23T18:30:22.250000+00:00 mx {program}[4711]: "),
-                Envelope::Rfc5424 => {
-                    let program = program.split('/').next().unwrap_or_default();
-                    format!("<22>1 2026-11-23T18:30:22.250000+00:00 mx {program} 4711 - -  ")
-                }
-                Envelope::Repeated => {
-                    let mut line =
-                        format!("Nov 23 18:30:22 mx {program}[4711]: message repeated 2 times: [ ")
-                            .into_bytes();
-                    line.extend(body);
-                    line.push(b']');
-                    return line;
-                }
+            let tag = if program.is_empty() { String::new() } else { format!("{program}: ") };
+            return [stamp.as_bytes(), b" ", tag.as_bytes(), &body].concat();
+        }
+        let head = match envelope {
+            Envelope::OwnFile if self.service == Service::Dovecot => {
+                return [b"Nov 23 18:30:22 ", &with_level(&body)[..]].concat();
+            }
+            Envelope::Traditional | Envelope::OwnFile => format!("Nov 23 18:30:22 mx {program}[4711]: "),
+            Envelope::Busybox => format!("Nov 23 18:30:22 mx mail.notice {program}[4711]: "),
+            Envelope::Iso => format!("2026-11-23T18:30:22.250000+00:00 mx {program}[4711]: "),
+            Envelope::Rfc5424 => {
+                // rsyslog takes the program's name to end at a slash.
+                let program = program.split('/').next().unwrap_or_default();
+                format!("<22>1 2026-11-23T18:30:22.250000+00:00 mx {program} 4711 - -  ")
+            }
+            Envelope::Repeated => {
+                let head = format!("Nov 23 18:30:22 mx {program}[4711]: message repeated 2 times: [ ");
+                return [head.as_bytes(), &body, b"]"].concat();
             }
         };
         [head.as_bytes(), &body].concat()
@@ -391,6 +395,15 @@ impl Form {
         let pretends = may_pretend && texts.iter().any(|text| contains(text, pretence));
         let is_cut = self.service == Service::Sshd && self.body(client, texts).len() == SSHD_BYTES_MAX;
         is_free || is_blurred || is_spoilt || pretends || is_cut
+    }
+}
+
+/// In its own file Dovecot writes a level behind `PROCESS: `, where there is none yet.
+fn with_level(body: &[u8]) -> Vec<u8> {
+    let end = body.iter().position(|byte| matches!(byte, b':' | b'(')).unwrap_or(body.len());
+    match body[end..].strip_prefix(b": ") {
+        Some(rest) if !rest.starts_with(b"Info: ") => [&body[..end], b": Info: ", rest].concat(),
+        _ => body.to_vec(),
     }
 }
 

@@ -12,8 +12,8 @@ pub(crate) fn session<W: Write>(world: &mut World, random: &mut Random, log: &mu
     if random.percent(35) {
         let guess = world.guess(random);
         match random.below(10) {
-            0..6 => pop_guess(&guess, random, log),
-            6..9 => imap_fails(&guess, random, log),
+            0..8 => pop_guess(&guess, random, log),
+            8 => imap_fails(&guess, random, log),
             _ => submission_fails(&guess, random, log),
         }
         return;

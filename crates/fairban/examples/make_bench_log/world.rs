@@ -175,9 +175,9 @@ fn user(number: usize, offices: &[IpAddr], random: &mut Random) -> User {
         _ => address_v4(random),
     };
     let program = match random.below(100) {
-        0..25 => Program::PopDigestFirst,
-        25..60 => Program::Pop,
-        60..90 => Program::Imap,
+        0..45 => Program::PopDigestFirst,
+        45..75 => Program::Pop,
+        75..90 => Program::Imap,
         _ => Program::Submission,
     };
     let name = format!("{}.{}{number}", random.pick(&FIRST), random.pick(&LAST));

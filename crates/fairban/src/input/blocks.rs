@@ -46,10 +46,6 @@ impl Tail {
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.skipping_bytes == 0
     }
-
-    pub(crate) fn len_bytes(&self) -> u64 {
-        self.bytes.len() as u64 + self.skipping_bytes
-    }
 }
 
 /// Cuts a stream into blocks.

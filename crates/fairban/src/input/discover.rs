@@ -28,7 +28,7 @@ const FOLDERS_MAX: usize = 4_096;
 /// # Errors
 /// If nothing is found or nothing found may be read.
 pub(crate) fn discover(root: &Path, quiet: bool) -> Result<Gathered, Failure> {
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered { found: true, ..Gathered::default() };
     let places = Places::search(root);
     for (folder, error) in &places.closed {
         let (why, hint) = rights::explain(folder, error);

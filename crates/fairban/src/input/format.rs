@@ -34,9 +34,8 @@ impl Format {
         let foreign = |what, remedy| Format::Foreign { what, remedy };
         match head {
             [0x1f, 0x8b, ..] => Format::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Format::Zstd,
-            // A skippable frame, which zstd allows anywhere.
-            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Format::Zstd,
+            // The second is a skippable frame, which zstd allows anywhere.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Format::Zstd,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Format::Xz,
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Format::Bzip2,
             [b'L', b'P', b'K', b'S', b'H', b'H', b'R', b'H', ..] => {
@@ -90,13 +89,13 @@ impl Format {
     }
 }
 
-/// More than a tenth of the bytes are none that text has. A log may hold some: a crash leaves blocks of NUL bytes, and
-/// clients send what they like.
+/// Bytes that text has not. A log may hold some: a crash leaves holes of NUL bytes, and clients send what they like.
 fn is_binary(head: &[u8]) -> bool {
-    let control = |b: &&u8| matches!(b, 0..=8 | 14..=31 | 127);
-    let strange = head.iter().filter(control).count();
+    let nul = memchr::memchr_iter(0, head).count();
+    let control = head.iter().filter(|b| matches!(b, 1..=8 | 14..=31 | 127)).count();
     let lines = memchr::memchr_iter(b'\n', head).count();
-    strange * 10 > head.len() && lines * 200 < head.len()
+    // Between the holes of a log there are lines.
+    control * 20 > head.len() || (nul * 10 > head.len() && lines * 300 < head.len() - nul)
 }
 
 /// Reads the first bytes to tell the format, and gives the whole stream back.

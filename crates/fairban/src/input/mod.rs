@@ -50,6 +50,8 @@ pub(crate) struct Gathered {
     pub(crate) empty: usize,
     seen: BTreeSet<(u64, u64)>,
     stdin_taken: bool,
+    /// Nobody named these files: a double or a log without logins among them is nobody's mistake.
+    pub(crate) found: bool,
 }
 
 impl Gathered {
@@ -116,7 +118,10 @@ impl Gathered {
     fn add_file(&mut self, path: &Path, metadata: &Metadata) {
         let name = shown(path);
         if metadata.is_file() && !self.seen.insert((metadata.dev(), metadata.ino())) {
-            return error::warn(&format!("{name}: was given twice and is read once"), None);
+            if !self.found {
+                error::warn(&format!("{name}: was given twice and is read once"), None);
+            }
+            return;
         }
         if metadata.is_file() {
             match first_look(path) {

@@ -23,8 +23,12 @@ pub(crate) fn explain(path: &Path, error: &io::Error) -> (String, Option<String>
 fn remedy(path: &Path) -> String {
     let user = std::env::var("USER").ok().filter(|name| is_plain(name)).unwrap_or_else(|| "$USER".to_owned());
     let metadata = fs::metadata(path).ok();
-    let group = metadata.filter(|m| m.mode() & 0o040 != 0).and_then(|m| group_name(m.gid()));
-    let with_acl = format!("sudo setfacl -m u:{user}:rX {}", shown(path));
+    let group = metadata.as_ref().filter(|m| m.mode() & 0o040 != 0).and_then(|m| group_name(m.gid()));
+    // Where nothing can be learnt of the file, it is a folder above it that is closed.
+    let closed = path.ancestors().skip(1).find(|above| metadata.is_none() && fs::metadata(above).is_ok());
+    let closed =
+        closed.filter(|above| !above.as_os_str().is_empty()).map(|above| format!("{} ", shown(above)));
+    let with_acl = format!("sudo setfacl -m u:{user}:rX {}{}", closed.unwrap_or_default(), shown(path));
     match group {
         Some(group) if group != "root" => {
             format!(

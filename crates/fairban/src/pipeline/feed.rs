@@ -93,7 +93,7 @@ pub(crate) enum Ahead {
 
 /// What a feed gives.
 pub(crate) enum Fed {
-    Block(ParsedBlock),
+    Block(Box<ParsedBlock>),
     /// The log is at its end; the feed gives nothing more.
     End(End),
 }
@@ -126,7 +126,7 @@ impl Feed {
             Feed::Here { mut reader, parser, buffers } => match reader.next_block(buffers.take()) {
                 Some(block) => {
                     let parsed = parser.parse(block);
-                    (Some(Feed::Here { reader, parser, buffers }), Fed::Block(parsed))
+                    (Some(Feed::Here { reader, parser, buffers }), Fed::Block(Box::new(parsed)))
                 }
                 None => (None, Fed::End(reader.finish())),
             },
@@ -134,7 +134,7 @@ impl Feed {
                 match receiver.recv().expect("a reader ends with End unless it panicked") {
                     Ahead::Block(parsed) => {
                         let parsed = parsed.recv().expect("a worker answers unless it panicked");
-                        (Some(Feed::Ahead(receiver)), Fed::Block(parsed))
+                        (Some(Feed::Ahead(receiver)), Fed::Block(Box::new(parsed)))
                     }
                     Ahead::End(end) => (None, Fed::End(end)),
                 }

@@ -10,6 +10,7 @@
 //! their time comes, so a long rotated set needs no more memory than one file.
 
 mod clock;
+mod doubles;
 mod feed;
 mod parse;
 mod stream;
@@ -25,6 +26,7 @@ use fairban_core::time::Time;
 use jiff::tz::TimeZone;
 
 use self::clock::{FileClock, YearHint};
+use self::doubles::Doubles;
 use self::feed::{Buffers, Crew, Feed};
 use self::parse::BlockParser;
 pub(crate) use self::stream::{Certainty, ReadSoFar, StreamState};
@@ -71,6 +73,8 @@ struct Log {
     format: Format,
     stream: Option<Stream>,
     done: bool,
+    /// The same number for all pieces of a rotated set.
+    set: usize,
 }
 
 /// The logs, merged.
@@ -84,6 +88,8 @@ pub(crate) struct Merge {
     crew: Crew,
     /// Events taken since the checkpoint, if there is one.
     redo: Option<usize>,
+    /// Where there is more than one log.
+    doubles: Option<Doubles>,
     /// Taken from disks so far.
     pub(crate) read_bytes: Arc<AtomicU64>,
 }
@@ -94,16 +100,27 @@ impl Merge {
         let parser = Arc::new(BlockParser::new(settings.key, settings.services));
         let look = |(input, state): (Input, StreamState)| {
             let start = first_time(&settings, &parser, &input, &state);
-            Some(Log { input, state, start, format: Format::Plain, stream: None, done: false })
+            Some(Log { input, state, start, format: Format::Plain, stream: None, done: false, set: 0 })
         };
         let mut logs: Vec<Option<Log>> = inputs.into_iter().map(look).collect();
         let families: Vec<&Family> = logs.iter().flatten().map(|log| &log.input.family).collect();
         let order = by_age(&families, |i| logs[i].as_ref().map(|log| log.start));
-        let logs: Vec<Log> = order.into_iter().filter_map(|i| logs[i].take()).collect();
+        let mut logs: Vec<Log> = order.into_iter().filter_map(|i| logs[i].take()).collect();
+        let sets = number_sets(&mut logs);
         let next = logs.iter().enumerate().map(|(place, log)| Reverse((log.start, place))).collect();
         let crew = Crew::new(settings.threads);
         let (buffers, read_bytes) = (Arc::default(), Arc::default());
-        Merge { settings, logs, next, parser, buffers, crew, redo: None, read_bytes }
+        Merge {
+            settings,
+            logs,
+            next,
+            parser,
+            buffers,
+            crew,
+            redo: None,
+            doubles: (sets > 1).then(Doubles::default),
+            read_bytes,
+        }
     }
 
     /// How the next event stands; opens logs as their time comes. `None` when all is read.
@@ -122,16 +139,25 @@ impl Merge {
         }
     }
 
-    /// Hands the next event to `take`. Call [`Merge::peek`] first.
+    /// Hands the next event to `take`, unless another log had the same line. Call [`Merge::peek`] first.
     pub(crate) fn take<T>(&mut self, take: impl FnOnce(&Item<'_>) -> T) -> Option<T> {
-        let Reverse((_, place)) = self.next.pop()?;
+        let Reverse((key, place)) = self.next.pop()?;
         self.redo = self.redo.map(|taken| taken + 1);
         let log = &mut self.logs[place];
         let file = &log.input.name;
         let stream = log.stream.as_mut()?;
-        let taken = stream.take(|event, text, line| take(&Item { event, text, file, line }));
+        let (set, doubles) = (log.set, &mut self.doubles);
+        let taken = stream.take(|event, text, line| {
+            let double = doubles.as_mut().is_some_and(|doubles| doubles.is_double(key, set, text));
+            (!double).then(|| take(&Item { event, text, file, line }))
+        });
         self.enqueue(place);
         taken
+    }
+
+    /// Events that were not taken because another log had the same line.
+    pub(crate) fn doubles(&self) -> u64 {
+        self.doubles.as_ref().map_or(0, |doubles| doubles.dropped)
     }
 
     /// Leaves the rest of the log whose event is next for later: a leap to which nothing can be said yet.
@@ -202,6 +228,17 @@ impl Merge {
         }
         log.stream = Some(stream);
     }
+}
+
+/// Gives the pieces of each rotated set a number in common; how many sets there are.
+fn number_sets(logs: &mut [Log]) -> usize {
+    let mut families: Vec<Family> = logs.iter().map(|log| log.input.family.clone()).collect();
+    families.sort_unstable();
+    families.dedup();
+    for log in logs {
+        log.set = families.binary_search(&log.input.family).unwrap_or_default();
+    }
+    families.len()
 }
 
 fn clock_of(settings: &Settings, input: &Input, state: &StreamState) -> FileClock {

@@ -150,14 +150,10 @@ impl Stream {
         self.head
     }
 
-    /// Hands the next event, its line and the line's number to `take`.
-    pub(crate) fn take<T>(&mut self, take: impl FnOnce(&AuthEvent, &[u8], u64) -> T) -> Option<T> {
+    /// Hands the next event, its line and the line's number to `take`, which may leave it.
+    pub(crate) fn take<T>(&mut self, take: impl FnOnce(&AuthEvent, &[u8], u64) -> Option<T>) -> Option<T> {
         let head = self.head?;
         let next = self.window.pop_front()?;
-        if self.redo.is_some() {
-            let held = self.hold(&next);
-            self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(held.clone()));
-        }
         self.latest = Some(head.key);
         let taken = match &next.text {
             Text::Block(from, to) => {
@@ -165,8 +161,12 @@ impl Stream {
             }
             Text::Own(text) => take(&next.event, text, next.line),
         };
+        if taken.is_some() && self.redo.is_some() {
+            let kept = self.hold(&next);
+            self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(kept.clone()));
+        }
         self.look();
-        Some(taken)
+        taken
     }
 
     /// From here on, what is taken is also kept, to be decided again when the log goes on.
@@ -225,10 +225,10 @@ impl Stream {
     fn next_block(&mut self) -> bool {
         let Some(feed) = self.feed.take() else { return false };
         self.leave_block();
-        let (feed, fed) = feed.next();
-        self.feed = feed;
-        match fed {
-            Fed::Block(parsed) => self.enter_block(parsed),
+        let (rest, given) = feed.next();
+        self.feed = rest;
+        match given {
+            Fed::Block(parsed) => self.enter_block(*parsed),
             Fed::End((tail, error)) => {
                 self.tail = tail;
                 self.read.error = error;

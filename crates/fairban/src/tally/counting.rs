@@ -1,12 +1,12 @@
 //! What a counting rule would have done with the same attempts: so many failures of one address within a window ban it
 //! for a time. While it is banned nothing of it is counted; that is what such tools see.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use fairban_core::time::Time;
 use serde::{Deserialize, Serialize};
 
+use super::map::Map;
 use crate::cli::Rule;
 
 /// Addresses counted at once. Who fills it hides from a comparison, nothing else.
@@ -16,7 +16,7 @@ const ADDRESSES_MAX: usize = 1 << 17;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counting {
     pub(crate) rule: Rule,
-    addresses: BTreeMap<IpAddr, Counted>,
+    addresses: Map<IpAddr, Counted>,
     swept: Time,
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum Counts {
 
 impl Counting {
     pub(crate) fn new(rule: Rule) -> Counting {
-        Counting { rule, addresses: BTreeMap::new(), swept: Time::MIN }
+        Counting { rule, addresses: Map::default(), swept: Time::MIN }
     }
 
     pub(crate) fn attempt(&mut self, source: IpAddr, time: Time, failed: bool) -> Counts {

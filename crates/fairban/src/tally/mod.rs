@@ -1,6 +1,7 @@
 //! What the report and the summary say, counted while the engine decides: in bounded memory, and able to be put aside.
 
 mod counting;
+mod map;
 mod people;
 mod robots;
 mod timeline;
@@ -17,7 +18,7 @@ use fairban_core::time::Time;
 use serde::{Deserialize, Serialize};
 
 use self::counting::{Counting, Counts};
-pub(crate) use self::people::{People, Person};
+pub(crate) use self::people::{Login, People, Person};
 pub(crate) use self::robots::{Logins, Robot, Robots};
 pub(crate) use self::timeline::{Bucket, Timeline};
 pub(crate) use self::unit::{Unit, show_prefix};
@@ -156,7 +157,12 @@ impl Tally {
         bucket.kept_out += u64::from(kept_out);
         let unit = Unit::of(seen.source);
         if success {
-            self.people.logged_in(unit, seen.time, &seen.account, hit, counts == Counts::Denies);
+            let login = Login {
+                hit,
+                rule_denies: counts == Counts::Denies,
+                banned: self.robots.around(seen.source).is_some(),
+            };
+            self.people.logged_in(unit, seen.time, &seen.account, login);
         } else {
             self.people.missed(unit, seen.time, failed, counts == Counts::Bans);
         }
@@ -236,14 +242,14 @@ impl Tally {
         self.totals.bans += 1;
         self.timeline.at(ban.time).bans += 1;
         let mut logins = Logins::default();
-        for person in self.people.within_mut(&ban.prefix) {
+        self.people.within(&ban.prefix, |person| {
             person.banned = true;
             let honest = u64::from(person.successes.saturating_sub(person.hits));
             logins.before += honest;
             if honest > 0 && logins.account.is_none() {
                 logins.account = Some(person.account.clone());
             }
-        }
+        });
         let first_seen = self.people.first_seen(Unit::of(ban.prefix.addr())).unwrap_or(ban.time);
         if self.robots.banned(ban, first_seen, logins) {
             self.totals.banned_sources += 1;

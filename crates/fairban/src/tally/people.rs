@@ -1,17 +1,17 @@
 //! Who was seen: strangers in a few bytes each, and those at which somebody logged in with a little more.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use fairban_core::account::Account;
 use fairban_core::escape::escaped;
 use fairban_core::time::{Span, Time};
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use super::map::Map;
 use super::unit::Unit;
 
-/// Strangers remembered: 24 bytes each, just under what fills a table of 2^20. Who fills it makes "first seen" of later robots
-/// late in a report, nothing else.
+/// Strangers remembered, at 24 bytes each. Who fills the table makes "first seen" of later robots late in a report, nothing
+/// else.
 const STRANGERS_MAX: usize = 900_000;
 
 /// Strangers not seen for so long are forgotten first.
@@ -63,18 +63,28 @@ impl Person {
     }
 }
 
+/// How a login stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Login {
+    /// It was a hit.
+    pub(crate) hit: bool,
+    /// The counting rule would have denied it.
+    pub(crate) rule_denies: bool,
+    /// Its source was banned at some time before.
+    pub(crate) banned: bool,
+}
+
 /// Everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct People {
-    strangers: HashMap<Unit, Stranger, FixedState>,
-    known: BTreeMap<Unit, Person>,
+    strangers: Map<Unit, Stranger>,
+    known: Map<Unit, Person>,
+    /// Those that are known, by address.
+    order: BTreeSet<Unit>,
     /// Sources seen, as far as they were remembered.
     pub(crate) sources: u64,
     swept_secs: u32,
 }
-
-/// A table whose order never shows needs no seed.
-pub(crate) type FixedState = std::hash::BuildHasherDefault<siphasher::sip::SipHasher13>;
 
 impl People {
     /// An attempt that did not succeed, or a connection.
@@ -102,31 +112,32 @@ impl People {
     }
 
     /// A login.
-    pub(crate) fn logged_in(
-        &mut self,
-        unit: Unit,
-        time: Time,
-        account: &Account,
-        hit: bool,
-        rule_denies: bool,
-    ) {
-        let stranger = self.strangers.remove(&unit);
-        if !self.known.contains_key(&unit) {
-            if self.known.len() >= PEOPLE_MAX {
-                return;
-            }
-            self.sources += u64::from(stranger.is_none());
-            self.known.insert(unit, Person::new(time, stranger, account));
+    pub(crate) fn logged_in(&mut self, unit: Unit, time: Time, account: &Account, login: Login) {
+        if !self.known.contains_key(&unit) && !self.meet(unit, time, account) {
+            return;
         }
         let Some(person) = self.known.get_mut(&unit) else { return };
         person.last = person.last.max(time);
         person.successes += 1;
-        person.hits += u32::from(hit);
-        person.rule_denied += u32::from(rule_denies);
+        person.hits += u32::from(login.hit);
+        person.rule_denied += u32::from(login.rule_denies);
+        person.banned |= login.banned;
         let tag = account.key().map_or(0, |key| tag(key.as_bytes()));
         if person.accounts.len() < ACCOUNTS_MAX && !person.accounts.contains(&tag) {
             person.accounts.push(tag);
         }
+    }
+
+    /// A stranger is one no more; `false` if there is no room.
+    fn meet(&mut self, unit: Unit, time: Time, account: &Account) -> bool {
+        if self.known.len() >= PEOPLE_MAX {
+            return false;
+        }
+        let stranger = self.strangers.remove(&unit);
+        self.sources += u64::from(stranger.is_none());
+        self.order.insert(unit);
+        self.known.insert(unit, Person::new(time, stranger, account));
+        true
     }
 
     /// When a source was first seen.
@@ -135,14 +146,16 @@ impl People {
         person.or_else(|| self.strangers.get(&unit).map(|s| Time::from_secs(i64::from(s.first_secs))))
     }
 
-    /// The sources with logins within a prefix.
-    pub(crate) fn within_mut(&mut self, prefix: &ipnet::IpNet) -> impl Iterator<Item = &mut Person> {
-        self.known.range_mut(Unit::within(prefix)).map(|(_, person)| person)
+    /// Does something to each source with logins within a prefix.
+    pub(crate) fn within(&mut self, prefix: &ipnet::IpNet, mut visit: impl FnMut(&mut Person)) {
+        for unit in self.order.range(Unit::within(prefix)) {
+            self.known.get_mut(unit).map(&mut visit);
+        }
     }
 
     /// All sources with logins, by address.
     pub(crate) fn known(&self) -> impl Iterator<Item = (Unit, &Person)> {
-        self.known.iter().map(|(unit, person)| (*unit, person))
+        self.order.iter().filter_map(|unit| Some((*unit, self.known.get(unit)?)))
     }
 
     /// Honest sources that the counting rule would have banned.

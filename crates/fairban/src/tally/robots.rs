@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use fairban_core::effect::{Ban, RobotKind, UnbanReason};
 use fairban_core::nats::Nats;
 use fairban_core::time::Time;
-use hashbrown::HashMap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::people::FixedState;
+use super::map::Map;
 
 /// Rows of the report. Who fills it hides later rows from a table; all are counted.
 const ROBOTS_MAX: usize = 1 << 17;
@@ -59,7 +58,7 @@ impl Robot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Robots {
     rows: Vec<Robot>,
-    index: HashMap<IpNet, u32, FixedState>,
+    index: Map<IpNet, u32>,
     /// Lengths of IPv4 and IPv6 prefixes that have been banned, longest first.
     lengths: [Vec<u8>; 2],
     /// Banned, and not among the rows.
@@ -73,7 +72,9 @@ impl Robots {
 
     pub(crate) fn from_rows(rows: Vec<Robot>, unlisted: u64) -> Robots {
         let mut robots = Robots { unlisted, ..Robots::default() };
-        rows.into_iter().for_each(|row| robots.push(row));
+        for row in rows {
+            robots.push(row);
+        }
         robots
     }
 

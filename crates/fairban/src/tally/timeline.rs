@@ -1,18 +1,26 @@
 //! Attempts and bans over time, in a fixed number of buckets whose width grows with the span of the log.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use fairban_core::time::{Span, Time};
 use serde::{Deserialize, Serialize};
 
-/// Twice as many as a terminal shows, so that folding them leaves enough.
-const BUCKETS_MAX: i64 = 128;
+/// Many times what a terminal shows, so that folding them leaves a choice of widths.
+const BUCKETS_MAX: i64 = 1_024;
+
+/// Widths that clocks show, in seconds: to a minute by doubling would give odd ones.
+const WIDTHS: [i64; 20] = [
+    1, 5, 10, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400,
+    172_800, 345_600, 604_800,
+];
 
 /// Counters over time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Timeline {
     width_secs: i64,
-    buckets: BTreeMap<i64, Bucket>,
+    /// Number of the first bucket: its start over the width.
+    first: i64,
+    buckets: VecDeque<Bucket>,
 }
 
 /// What happened in one stretch of time.
@@ -26,61 +34,78 @@ pub(crate) struct Bucket {
 
 impl Default for Timeline {
     fn default() -> Timeline {
-        Timeline { width_secs: 1, buckets: BTreeMap::new() }
+        Timeline { width_secs: 1, first: 0, buckets: VecDeque::new() }
     }
 }
 
 impl Timeline {
     /// The bucket of a time.
     pub(crate) fn at(&mut self, time: Time) -> &mut Bucket {
-        while self.span_with(time) > BUCKETS_MAX {
-            self.fold();
+        loop {
+            let at = time.secs().div_euclid(self.width_secs);
+            if self.buckets.is_empty() {
+                self.first = at;
+            }
+            let last = self.first + self.buckets.len() as i64 - 1;
+            if last.max(at) - self.first.min(at) >= BUCKETS_MAX {
+                self.fold();
+                continue;
+            }
+            for _ in at..self.first {
+                self.buckets.push_front(Bucket::default());
+            }
+            self.first = self.first.min(at);
+            for _ in last..at {
+                self.buckets.push_back(Bucket::default());
+            }
+            return &mut self.buckets[(at - self.first) as usize];
         }
-        self.buckets.entry(time.secs().div_euclid(self.width_secs)).or_default()
     }
 
     /// The width of a bucket, and the buckets from the first to the last with the time at which each begins.
     pub(crate) fn rows(&self, at_most: usize) -> (Span, Vec<(Time, Bucket)>) {
         let mut line = self.clone();
-        while line.len() > at_most as i64 {
-            line.fold();
+        let fits = |width: &i64| line.len_at(*width) <= at_most as i64;
+        match WIDTHS.into_iter().filter(|width| width % line.width_secs == 0).find(fits) {
+            Some(width) => line.fold_to(width),
+            None => {
+                while line.buckets.len() > at_most {
+                    line.fold();
+                }
+            }
         }
-        let Some((&first, _)) = line.buckets.first_key_value() else { return (Span::ZERO, Vec::new()) };
-        let row =
-            |n| (Time::from_secs(n * line.width_secs), line.buckets.get(&n).copied().unwrap_or_default());
-        (Span::secs(line.width_secs), (first..first + line.len()).map(row).collect())
+        let start = |n: usize| Time::from_secs((line.first + n as i64) * line.width_secs);
+        let rows = line.buckets.iter().enumerate().map(|(n, bucket)| (start(n), *bucket)).collect();
+        (Span::secs(line.width_secs), rows)
     }
 
-    fn len(&self) -> i64 {
-        match (self.buckets.first_key_value(), self.buckets.last_key_value()) {
-            (Some((first, _)), Some((last, _))) => last - first + 1,
-            _ => 0,
+    /// How many buckets there would be at another width, a multiple of this one.
+    fn len_at(&self, width_secs: i64) -> i64 {
+        if self.buckets.is_empty() {
+            return 0;
         }
-    }
-
-    fn span_with(&self, time: Time) -> i64 {
-        let at = time.secs().div_euclid(self.width_secs);
-        let first = self.buckets.first_key_value().map_or(at, |(&first, _)| first.min(at));
-        let last = self.buckets.last_key_value().map_or(at, |(&last, _)| last.max(at));
-        last - first + 1
+        let at = |n: i64| (n * self.width_secs).div_euclid(width_secs);
+        at(self.first + self.buckets.len() as i64 - 1) - at(self.first) + 1
     }
 
     fn fold(&mut self) {
-        // From 1 s by doubling to a minute and on would give odd widths: go by those that clocks show.
-        const WIDTHS: [i64; 17] = [
-            1, 5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400,
-            172_800,
-        ];
         let old = self.width_secs;
         let wider = WIDTHS.into_iter().find(|&width| width > old && width % old == 0);
-        self.width_secs = wider.unwrap_or(old * 2);
-        for (at, bucket) in std::mem::take(&mut self.buckets) {
-            let into = self.buckets.entry((at * old).div_euclid(self.width_secs)).or_default();
+        self.fold_to(wider.unwrap_or(old * 2));
+    }
+
+    fn fold_to(&mut self, width_secs: i64) {
+        let at = |n: usize| ((self.first + n as i64) * self.width_secs).div_euclid(width_secs);
+        let (first, len) = (at(0), self.len_at(width_secs));
+        let mut folded = VecDeque::from(vec![Bucket::default(); len as usize]);
+        for (n, bucket) in self.buckets.iter().enumerate() {
+            let into = &mut folded[(at(n) - first) as usize];
             into.successes += bucket.successes;
             into.failures += bucket.failures;
             into.kept_out += bucket.kept_out;
             into.bans += bucket.bans;
         }
+        *self = Timeline { width_secs, first, buckets: folded };
     }
 }
 

@@ -25,13 +25,14 @@ const ALLOWED: [(&str, &[&str], &[&str]); 2] = [
 const FEATURES: [(&str, &[&str]); 3] = [("hashbrown", &[]), ("jiff", &["alloc"]), ("postcard", &["alloc"])];
 
 /// Licences that let everybody use, change and pass on the program, whatever else it is linked with.
-const LICENCES: [&str; 14] = [
+const LICENCES: [&str; 15] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "BSD-1-Clause",
     "BSD-2-Clause",
     "BSD-3-Clause",
+    "bzip2-1.0.6",
     "BSL-1.0",
     "CC0-1.0",
     "ISC",

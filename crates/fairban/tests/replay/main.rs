@@ -1,0 +1,10 @@
+//! `fairban replay` as its users run it.
+
+mod bad_input;
+mod contract;
+mod going_on;
+mod inputs;
+mod order;
+mod schema;
+mod support;
+mod told;
