@@ -148,7 +148,7 @@ fn claim(record: &Record<'_>) -> Option<Service> {
 /// client who got a line feed into that, and may be a perfect line of a login at any of them.
 fn claim_multilog(record: &Record<'_>) -> Option<Service> {
     match claim(record) {
-        Some(service @ (Service::Tcpserver | Service::Sslserver)) => Some(service),
+        Some(service @ (Service::Tcpserver | Service::Sslserver)) => record.pid.is_none().then_some(service),
         Some(Service::Vpopmail) => Some(Service::Tcpserver),
         _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => {
             Some(Service::Tcpserver)

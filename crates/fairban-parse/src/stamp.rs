@@ -256,6 +256,7 @@ fn hexadecimal(digits: &[u8]) -> u64 {
     })
 }
 
+/// Two decimal digits.
 fn two([tens, ones]: [u8; 2]) -> Option<u8> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     (tens <= 9 && ones <= 9).then(|| tens * 10 + ones)

@@ -16,6 +16,9 @@
 //!
 //! In 2.3 and before an auth line without a session is told by the server that asked (Postfix, Exim) too: an
 //! [`Tells::Echo`](fairban_core::event::Tells::Echo). One without an address asks for a mailbox, not for a login.
+//!
+//! What cannot be told: where an admin has lifted `auth_username_chars` (by default no comma gets through) and a program
+//! asks for logins without a client's address, `sql(x,8.8.8.8): unknown user` may be a name. It is an echo, no more.
 
 mod auth;
 mod login;

@@ -22,6 +22,10 @@ use super::sshd::address;
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
 
+/// Some syslog daemons cut a record at 1,024 bytes, its head included. In a body of more bytes than this the server's own
+/// ` rhost=` may be missing, and one that the client typed be the only one left.
+const WHOLE_BYTES_MAX: usize = 900;
+
 /// Reads one record.
 pub fn read(record: &Record<'_>, secrets: &Secrets) -> Reading {
     let _ = secrets;
@@ -41,6 +45,7 @@ pub fn read(record: &Record<'_>, secrets: &Secrets) -> Reading {
         (None, None) => return unnamed(&remark),
     };
     let source = match blame.host {
+        _ if body.len() > WHOLE_BYTES_MAX => return Reading::Odd { login_like: true },
         Host::At(source) => source,
         // A login at the machine itself, or a host name, which no ban can hold.
         Host::Local | Host::Named => return Reading::Quiet,

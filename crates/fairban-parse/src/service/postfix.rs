@@ -145,7 +145,8 @@ fn counted(text: &[u8]) -> Option<(u16, u16)> {
 
 /// What follows `warning: `.
 fn warned(text: &[u8]) -> Reading {
-    if let Some(trouble) = text.strip_prefix(b"SASL") {
+    // No host name goes on like this; one that begins with SASL is a client's.
+    if let Some(trouble) = text.strip_prefix(b"SASL").filter(|rest| matches!(rest, [b':' | b' ', ..])) {
         return sasl_trouble(trouble);
     }
     let Some((source, port, rest)) = client(text) else {

@@ -124,6 +124,28 @@ impl<'a> Heads<'a> {
         Some(Request { who, mechanism: mechanism(sasl.unwrap_or(name)), message })
     }
 
+    /// Whether the end of another client's identity stands at `from` or behind it, where one could still end.
+    fn is_followed_by_another(&self, client: &Who<'_>, from: usize) -> bool {
+        let is_another =
+            |who: Option<Who<'_>>| who.is_some_and(|who| who.source.is_some() && !who.is_same_client(client));
+        let tail = &self.body[from..];
+        if let Some(text) = self.old
+            && let Some(open) = driver_end(text)
+        {
+            let inner = &self.body[self.body.len() - text.len() + open + 1..];
+            let skipped = from.saturating_sub(self.body.len() - inner.len());
+            if memmem::find_iter(tail, b"): ").any(|at| is_another(inner.get(..skipped + at).and_then(who))) {
+                return true;
+            }
+        }
+        self.new.is_some_and(|inner| {
+            let skipped = from.saturating_sub(self.body.len() - inner.len());
+            memmem::find_iter(tail, b": ").any(|at| {
+                is_another(inner.get(..skipped + at).and_then(|prefix| Some(who_of_new(prefix)?.0)))
+            })
+        })
+    }
+
     fn is_fault(&self) -> bool {
         let Some(text) = self.old else {
             return self.new.is_some_and(is_fault_of_new);
@@ -358,6 +380,11 @@ fn tried<'a>(heads: &Heads<'a>) -> Found<'a> {
         };
         if contains(tried.who.user, GIVEN_PASSWORD) {
             return false; // This border stands in a password, or in a name that pretends so.
+        }
+        if let Shown::Plain(secret, _) = shown
+            && heads.is_followed_by_another(&tried.who, secret)
+        {
+            return false; // What looks like a password may be the end of a name, and another message follows it.
         }
         found.get_or_insert(tried).who.is_same_client(&tried.who)
     };
