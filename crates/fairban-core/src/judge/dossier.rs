@@ -48,7 +48,17 @@ impl Dossiers {
                 let victim = self.table.victim(16, |dossier| Some(dossier.score));
                 victim.and_then(|victim| self.table.remove(victim));
             }
-            self.table.insert(unit.0, Dossier { signals: rebuilt(source), ..Dossier::default() });
+            let mut signals = rebuilt(source);
+            if let Some(&(Signal::Connections, _)) = added.first() {
+                // Connections have no episodes: what they added before the dossier is what nothing else explains.
+                let now: Nats = added.iter().map(|(_, nats)| *nats).sum();
+                let explained: Nats = signals.iter().map(|sum| sum.nats).sum();
+                let before = score - now - explained;
+                if before > Nats::ZERO {
+                    add(&mut signals, Signal::Connections, before);
+                }
+            }
+            self.table.insert(unit.0, Dossier { signals, ..Dossier::default() });
         }
         let Some(dossier) = self.table.get_mut(unit.0) else { return };
         dossier.score = score;

@@ -65,8 +65,8 @@ impl Flows {
         }
     }
 
-    /// Takes one; returns the evidence it adds.
-    pub(crate) fn idle(&mut self, idle: Idle, now: Time, limits: &Limits) -> Nats {
+    /// Takes one; returns the evidence it adds, and how many the source made in this window.
+    pub(crate) fn idle(&mut self, idle: Idle, now: Time, limits: &Limits) -> (Nats, u32) {
         let Idle { unit, lasted, guessed, accounts } = idle;
         let holds_slots =
             self.saturated.is_some_and(|(at, holder)| holder == unit && now.since(at) < Span::minutes(1));
@@ -75,7 +75,7 @@ impl Flows {
             (true, _) if holds_slots => 8,
             (true, Some(lasted)) if lasted < TOO_SHORT => 8,
             // A session long enough for a login says nothing by itself: a hub has thousands.
-            (true, _) => return Nats::ZERO,
+            (true, _) => return (Nats::ZERO, 0),
         };
         if self.flows.get(unit.0).is_none() && self.flows.len() >= limits.pending as usize {
             let victim = self.flows.victim(16, |flow| Some((flow.count_8, flow.start)));
@@ -92,7 +92,7 @@ impl Flows {
         let total = poisson_ratio(u64::from(flow.count_8) / 8, honest).to_raw();
         let news = total - flow.given;
         flow.given = flow.given.max(total);
-        Nats::raw(news.max(0))
+        (Nats::raw(news.max(0)), flow.count_8 / 8)
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
         (0..count)
             .map(|n| {
                 let idle = Idle { unit, lasted: Some(lasted), guessed, accounts: 0 };
-                flows.idle(idle, start.plus(Span::micros(gap.as_micros() * n)), &Limits::default())
+                flows.idle(idle, start.plus(Span::micros(gap.as_micros() * n)), &Limits::default()).0
             })
             .sum()
     }

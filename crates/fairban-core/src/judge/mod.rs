@@ -262,13 +262,13 @@ impl Judge {
         }
         self.narrate(&case, Standing::Judged);
         let accounts = self.sources.get(unit.0).map_or(0, |source| source.ok);
-        let nats = self.flows.idle(Idle { unit, lasted, guessed, accounts }, self.now, &self.limits);
+        let (nats, connections) = self.flows.idle(Idle { unit, lasted, guessed, accounts }, self.now, &self.limits);
         if nats == Nats::ZERO {
             return;
         }
         let now = self.now;
         let source = self.source(unit);
-        source.attempts = source.attempts.saturating_add(1);
+        source.attempts = source.attempts.saturating_add(1).max(connections);
         if guessed && source.score(now) < Nats::milli(3_000) {
             source.flags |= WEAK;
         }

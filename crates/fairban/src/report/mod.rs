@@ -81,8 +81,12 @@ impl Report<'_> {
         ]);
         for (service, counted) in Service::ALL.iter().zip(&health.services).filter(|(_, h)| h.lines > 0) {
             let understood = percent(counted.understood, counted.lines);
-            let blind = self.blindness.get(service.index()).is_some_and(|b| b.blind);
-            let sees = if blind { "no: see the end" } else { "yes" };
+            let sees = match self.blindness.get(service.index()) {
+                Some(seen) if seen.blind => "no: see the end",
+                Some(seen) if seen.successes > 0 => "yes",
+                // Connections alone, or nothing that succeeded yet.
+                _ => "none",
+            };
             let (name, lines, events) = (service.name(), grouped(counted.lines), grouped(counted.events));
             table.row([name.to_owned(), lines, understood, events, sees.to_owned()]);
         }
