@@ -41,19 +41,19 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            suspects: 1 << 20,
+            suspects: 800_000,
             clients: 1 << 18,
             accounts: 1 << 18,
             sources_per_account: 64,
-            pending: 1 << 15,
+            pending: 1 << 14,
             names: 1 << 15,
             episodes_per_source: 64,
-            prefixes: 1 << 16,
-            attacked: 1 << 16,
-            dictionary: 1 << 16,
-            tags: 1 << 16,
-            dossiers: 1 << 13,
-            bans: 1 << 20,
+            prefixes: 1 << 15,
+            attacked: 1 << 15,
+            dictionary: 1 << 15,
+            tags: 1 << 15,
+            dossiers: 1 << 12,
+            bans: 1 << 14,
         }
     }
 }
