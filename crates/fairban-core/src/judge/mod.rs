@@ -262,7 +262,8 @@ impl Judge {
         }
         self.narrate(&case, Standing::Judged);
         let accounts = self.sources.get(unit.0).map_or(0, |source| source.ok);
-        let (nats, connections) = self.flows.idle(Idle { unit, lasted, guessed, accounts }, self.now, &self.limits);
+        let (nats, connections) =
+            self.flows.idle(Idle { unit, lasted, guessed, accounts }, self.now, &self.limits);
         if nats == Nats::ZERO {
             return;
         }
