@@ -12,10 +12,10 @@
 //! The name `U` is the client's. It may hold every delimiter of these lines, so fields are taken from the right end:
 //! the real address is the last `rip=`, the real session the last `session=<…>`; in an auth line the real
 //! `,R,<S>)` stands right before the fixed text at the end. Only a logged clear-text password stands further right:
-//! where both could have placed the border, the line is refused ([`auth`]).
+//! where both could have placed the border, the line is refused (`auth`).
 //!
 //! In 2.3 and before an auth line without a session is told by the server that asked (Postfix, Exim) too: an
-//! [`Tells::Echo`](fairban_core::event::Tells::Echo). One without an address asks for a mailbox, not for a login.
+//! [`Tells::Echo`]. One without an address asks for a mailbox, not for a login.
 //!
 //! What cannot be told: where an admin has lifted `auth_username_chars` (by default no comma gets through) and a program
 //! asks for logins without a client's address, `sql(x,8.8.8.8): unknown user` may be a name. It is an echo, no more.

@@ -10,7 +10,7 @@
 //! What the client controls differs by module and program. `pam_unix` prints `user=` only for accounts that exist, but
 //! `ruser=` may be what an FTP client typed; `pam_sss` prints whatever was typed as `user=`; `pam_krb5` prints it as
 //! `logname=`, on the left. So no side is the trusted one for all, and a line in which ` rhost=` occurs twice names no
-//! client. (Beside sshd it does: there `ruser=` is always empty. See [`Trust`].)
+//! client. (Beside sshd it does: there `ruser=` is always empty. See `Trust`.)
 
 use core::net::IpAddr;
 

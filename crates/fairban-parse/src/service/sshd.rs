@@ -12,7 +12,7 @@
 //!
 //! The name is the client's, up to any length sshd prints, and it may hold the words of the format. So the start of the
 //! text decides the form, and where the name stands before the address the line is read from the right. That end is lost
-//! where the line is: see [`WHOLE_BYTES_MAX`].
+//! where the line is: see `WHOLE_BYTES_MAX`.
 //!
 //! Two words mean less than they say. `invalid user` is also written of accounts that exist and that `AllowUsers` or
 //! `DenyUsers` refuses: `User … not allowed` then came before, with the same pid. And `Failed password` is also written of
