@@ -248,8 +248,7 @@ impl Judge {
         }
     }
 
-    /// Weighs all pending failures of a source now, except digests (their plain login is still to come) and sessions
-    /// that are still open at a known account.
+    /// Weighs all pending failures of a source now, except digests: their plain login is still to come.
     fn weigh_all(&mut self, unit: Unit) {
         let Some(source) = self.sources.get(unit.0) else { return };
         let waiting: Vec<u32> = source
@@ -288,7 +287,6 @@ impl Judge {
             return;
         }
         let strange = source.ok == 0;
-        let beside = source.ok > 0;
         let Some(episode) = source.episode(waiting.id.low()) else { return };
         episode.state = EpisodeState::Weighed;
         let (kind, distinct) = (episode.kind, episode.distinct);
@@ -300,7 +298,7 @@ impl Judge {
         let base = if blind && !quick {
             weights::BLIND.weight(earlier)
         } else {
-            self.tempered(&waiting, kind, kind.model(beside).weight(earlier))
+            self.tempered(&waiting, kind, kind.model(!strange).weight(earlier))
         };
         self.with_alternatives(&waiting, kind, base, strange, &mut added);
         let Some(source) = self.sources.get_mut(waiting.unit.0) else { return };

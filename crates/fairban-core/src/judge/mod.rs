@@ -212,15 +212,9 @@ impl Judge {
         let id = attempt.account.key().map(|key| self.accounts.id(key));
         let familiar = id.is_some_and(|id| self.accounts.is_familiar(id, unit, self.now));
         let case = Case { attempt, unit, id, familiar };
-        if self.is_exempt(attempt.source) {
-            self.narrate(&case, Standing::Allowed);
+        if !self.is_judged(&case) {
             return;
         }
-        if self.keeps_out(&case) {
-            self.narrate(&case, Standing::KeptOut);
-            return;
-        }
-        self.narrate(&case, Standing::Judged);
         match attempt.outcome {
             Outcome::Success => self.success(&case),
             Outcome::BadSecret | Outcome::UnknownAccount | Outcome::Failed => self.failure(&case),
@@ -252,15 +246,9 @@ impl Judge {
             again: false,
         };
         let case = Case { attempt: &attempt, unit, id: None, familiar: false };
-        if self.is_exempt(address) {
-            self.narrate(&case, Standing::Allowed);
+        if !self.is_judged(&case) {
             return;
         }
-        if self.keeps_out(&case) {
-            self.narrate(&case, Standing::KeptOut);
-            return;
-        }
-        self.narrate(&case, Standing::Judged);
         let accounts = self.sources.get(unit.0).map_or(0, |source| source.ok);
         let (nats, connections) =
             self.flows.idle(Idle { unit, lasted, guessed, accounts }, self.now, &self.limits);
@@ -295,6 +283,19 @@ impl Judge {
                 self.check(unit);
             }
         }
+    }
+
+    /// Whether the case is to be judged: not exempt, and no ban in force would have kept it out. Tells how it stands.
+    fn is_judged(&mut self, case: &Case<'_>) -> bool {
+        let standing = if self.is_exempt(case.attempt.source) {
+            Standing::Allowed
+        } else if self.keeps_out(case) {
+            Standing::KeptOut
+        } else {
+            Standing::Judged
+        };
+        self.narrate(case, standing);
+        standing == Standing::Judged
     }
 
     /// Never judged: the host itself, and whom the operator named.

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 /// The address that these bytes are, whole; an IPv4 address in IPv6 form becomes plain IPv4, so that one client has
 /// one address whichever socket it came through.
 pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
-    core::str::from_utf8(text).ok()?.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+    super::fields::address(text)
 }
 
 /// The number that these bytes are: decimal digits alone, no sign.
