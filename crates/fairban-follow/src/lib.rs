@@ -1,0 +1,1 @@
+//! Follows logs that are being written.

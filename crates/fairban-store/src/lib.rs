@@ -1,0 +1,1 @@
+//! What fairban remembers.
