@@ -105,6 +105,8 @@ pub enum RobotKind {
     ConnectionFlood,
     /// One of many sources that work together: convicted by evidence across sources.
     Botnet,
+    /// None: the operator ordered the ban.
+    Operator,
 }
 
 impl RobotKind {
@@ -117,6 +119,7 @@ impl RobotKind {
             RobotKind::Spraying => "spraying",
             RobotKind::ConnectionFlood => "connection-flood",
             RobotKind::Botnet => "botnet",
+            RobotKind::Operator => "operator",
         }
     }
 }
@@ -299,7 +302,7 @@ pub enum Effect {
     Unban {
         /// Number of this effect.
         id: u64,
-        /// The ban that ends.
+        /// The ban that ends; 0 where so many came after it that its number is forgotten.
         of: u64,
         /// Whom.
         prefix: IpNet,

@@ -37,6 +37,39 @@ pub enum Subject {
     Account(AccountKey),
 }
 
+/// Something the operator wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Shut a prefix out, whatever the evidence; attempts from it are then counted as kept out.
+    Ban {
+        /// Whom.
+        prefix: IpNet,
+        /// Until when; `None` for ever.
+        until: Option<Time>,
+    },
+    /// Let in again before the end.
+    Unban {
+        /// Whom.
+        whom: Whom,
+        /// Also remember the excuse: failures of these sources at the accounts that failed there weigh nothing from now on, so
+        /// the same device does not come back into the ban.
+        forgive: bool,
+    },
+    /// From now on exactly these prefixes are never banned and never judged; bans of theirs end.
+    Allow(Vec<IpNet>),
+}
+
+/// Whose bans an [`Order::Unban`] ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Whom {
+    /// Those within the prefix, and those that hold it.
+    Prefix(IpNet),
+    /// Those of sources that failed at the account.
+    Account(AccountKey),
+    /// All.
+    All,
+}
+
 /// Everything the engine holds about a subject, for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
@@ -124,7 +157,7 @@ pub struct Engine {
 }
 
 /// Version of the snapshot's format: changed whenever the state's shape or meaning changes.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"fairbanE";
 
@@ -160,6 +193,14 @@ impl Engine {
         }
         self.take_joined();
         self.judge.set_sample(b"", None);
+    }
+
+    /// Takes an order of the operator, given at `time`. Then call [`Engine::poll`] until it returns `None`.
+    ///
+    /// A time before the engine's own is the engine's own.
+    pub fn order(&mut self, time: Time, order: &Order) {
+        self.advance(self.now.max(time));
+        self.judge.order(order);
     }
 
     /// Says what time it is. Decides what has become due; changes nothing else, so how often it is called changes no

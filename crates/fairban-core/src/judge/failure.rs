@@ -37,6 +37,9 @@ impl Judge {
             self.familiar_failure(case);
             return;
         }
+        if case.id.is_some_and(|id| self.orders.forgives(case.unit, id.low())) {
+            return;
+        }
         let kind = match (&attempt.account, attempt.outcome) {
             (Account::Hidden, _) => Kind::Hidden,
             // An account that has logged in does exist: who calls it unknown is a backend in trouble.

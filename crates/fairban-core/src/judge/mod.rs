@@ -18,6 +18,7 @@ pub(crate) mod familiar;
 pub(crate) mod flood;
 pub(crate) mod names;
 pub(crate) mod narrow;
+mod operator;
 pub(crate) mod outage;
 pub(crate) mod pending;
 pub(crate) mod prefixes;
@@ -39,6 +40,7 @@ use self::familiar::{AccountId, Accounts};
 use self::flood::{Flows, Idle};
 use self::names::Names;
 use self::narrow::Addresses;
+use self::operator::Orders;
 use self::outage::Outages;
 use self::pending::Pending;
 use self::prefixes::Prefixes;
@@ -82,6 +84,7 @@ pub(crate) struct Judge {
     /// The day on which a pair or an account was last told of.
     told: Table<u16>,
     breaker: Breaker,
+    orders: Orders,
     /// The tcpserver log carries SMTP AUTH: its lines can be forged.
     forgeable: bool,
     next_id: u64,
@@ -123,6 +126,7 @@ impl Judge {
             convictions: Convictions::new(key),
             told: Table::new(key),
             breaker: Breaker::default(),
+            orders: Orders::default(),
             forgeable: false,
             next_id: 1,
             effects: VecDeque::new(),

@@ -188,6 +188,17 @@ impl Prefixes {
         None
     }
 
+    /// All bans in force, by prefix.
+    pub(crate) fn bans_in_force(&self, now: Time) -> Vec<(PrefixKey, IpNet, u64)> {
+        let on = |prefix: &Prefix| {
+            prefix.banned_until != 0 && now <= Time::from_secs(i64::from(prefix.banned_until))
+        };
+        let mut bans: Vec<_> = self.table.iter().filter(|(_, prefix)| on(prefix)).collect();
+        bans.sort_unstable_by_key(|(key, _)| *key);
+        let net = |key: u64| Unit(key & !0xff).wider((key & 0xff) as u8);
+        bans.into_iter().map(|(key, prefix)| (PrefixKey(key), net(key), prefix.ban_id)).collect()
+    }
+
     /// Ends a ban; nothing is left of the prefix's evidence.
     pub(crate) fn unban(&mut self, key: PrefixKey) {
         if let Some(prefix) = self.table.get_mut(key.0) {

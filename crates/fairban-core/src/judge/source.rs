@@ -196,6 +196,15 @@ impl Source {
         }
     }
 
+    /// Ends a ban by order: a stranger again, or a client whose credit is all that is left.
+    pub(crate) fn clear(&mut self, now: Time) {
+        self.banned_until = 0;
+        self.counts = [0; 4];
+        self.set_score(now, self.score(now).min(Nats::ZERO));
+        self.close_episodes();
+        self.flags &= !(WEAK | NARROW | BACK);
+    }
+
     /// Brings the sum and the counts up to now.
     fn settle(&mut self, now: Time) {
         let age = self.age(now);

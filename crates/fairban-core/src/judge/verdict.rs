@@ -172,6 +172,9 @@ impl Judge {
     /// Whether a ban in force would have kept this attempt out. Ends bans that are over.
     pub(super) fn keeps_out(&mut self, case: &Case<'_>) -> bool {
         let (unit, now) = (case.unit, self.now);
+        if self.orders.keep_out(case.attempt.source, now) {
+            return true;
+        }
         if let Some((key, net, of)) = self.prefixes.banned(unit, now) {
             // A neighbour who was familiar before the ban began is let in, and the prefix with him.
             if case.familiar && case.attempt.outcome == Outcome::Success {

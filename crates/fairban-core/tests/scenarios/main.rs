@@ -21,6 +21,7 @@ mod names_and_secrets;
 mod near_misses;
 mod one_account;
 mod open_sessions;
+mod operator;
 mod outages;
 mod people_who_forget;
 mod prefixes;

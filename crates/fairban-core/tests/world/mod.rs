@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use fairban_core::account::{Account, AccountKey};
 use fairban_core::effect::{Alarm, Ban, Effect, Standing};
-use fairban_core::engine::{Config, Engine, Explanation, Subject};
+use fairban_core::engine::{Config, Engine, Explanation, Order, Subject};
 use fairban_core::event::{AuthEvent, Mechanism, Outcome, Protocol, SecretTag, Service, Session, Tells};
 use fairban_core::limits::Limits;
 use fairban_core::time::{Span, Time};
@@ -191,7 +191,8 @@ pub struct World {
     pub start: f64,
 }
 
-fn config() -> Config {
+/// The configuration of every world.
+pub fn config() -> Config {
     Config { key: [7; 16], allow: Vec::new(), narrate: true }
 }
 
@@ -239,6 +240,12 @@ impl World {
         for event in &traffic {
             self.take(event);
         }
+    }
+
+    /// An order of the operator.
+    pub fn order(&mut self, secs: f64, order: &Order) {
+        self.engine.order(at(secs), order);
+        self.drain();
     }
 
     /// Lets time pass.
