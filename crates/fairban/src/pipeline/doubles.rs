@@ -8,6 +8,7 @@ use std::hash::Hasher as _;
 
 use fairban_core::time::{Span, Time};
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
 /// How far apart the merge may take equal lines: logs fall back in time a little now and then.
@@ -17,13 +18,15 @@ const APART_MAX: Span = Span::secs(30);
 const LINES_MAX: usize = 1 << 16;
 
 /// Lines of late, by their hash: how often each log had them.
-#[derive(Default)]
-pub(super) struct Doubles {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Doubles {
+    #[serde(with = "in_order")]
     recent: Seen,
+    #[serde(with = "in_order")]
     before: Seen,
     since: Option<Time>,
     /// Lines that were not taken.
-    pub(super) dropped: u64,
+    pub(crate) dropped: u64,
 }
 
 /// By hash, for each log that had the line, how often. The order of the table never shows.
@@ -31,11 +34,8 @@ type Seen = HashMap<u64, Vec<(usize, u32)>, std::hash::BuildHasherDefault<SipHas
 
 impl Doubles {
     /// Whether the line, of this log (all pieces of a rotated set are one), has been taken from another log already.
-    pub(super) fn is_double(&mut self, now: Time, log: usize, line: &[u8]) -> bool {
+    pub(crate) fn is_double(&mut self, now: Time, log: usize, hash: u64) -> bool {
         self.forget(now);
-        let mut hasher = SipHasher13::new();
-        hasher.write(line);
-        let hash = hasher.finish();
         let counts = match self.before.remove(&hash) {
             Some(counts) => self.recent.entry(hash).or_insert(counts),
             None => self.recent.entry(hash).or_default(),
@@ -63,6 +63,30 @@ impl Doubles {
     }
 }
 
+/// By which equal lines are known.
+pub(crate) fn line_hash(line: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(line);
+    hasher.finish()
+}
+
+/// The same lines give the same bytes, whatever the tables went through.
+mod in_order {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::Seen;
+
+    pub(super) fn serialize<S: Serializer>(seen: &Seen, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut lines: Vec<_> = seen.iter().collect();
+        lines.sort_unstable();
+        lines.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seen, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +94,7 @@ mod tests {
     #[test]
     fn a_line_counts_as_often_as_the_log_that_has_it_most_often() {
         let mut doubles = Doubles::default();
-        let mut taken = |second, log| !doubles.is_double(Time::from_secs(second), log, b"a line");
+        let mut taken = |second, log| !doubles.is_double(Time::from_secs(second), log, line_hash(b"a line"));
         assert_eq!(
             [taken(0, 0), taken(0, 1), taken(0, 1), taken(0, 0), taken(0, 0)],
             [true, false, true, false, true]
@@ -84,7 +108,7 @@ mod tests {
     fn memory_is_bounded() {
         let mut doubles = Doubles::default();
         for n in 0..4 * LINES_MAX {
-            doubles.is_double(Time::from_secs(0), 0, &n.to_le_bytes());
+            doubles.is_double(Time::from_secs(0), 0, line_hash(&n.to_le_bytes()));
         }
         assert!(doubles.recent.len() <= LINES_MAX && doubles.before.len() <= LINES_MAX);
     }

@@ -26,7 +26,7 @@ use fairban_core::time::Time;
 use jiff::tz::TimeZone;
 
 use self::clock::{FileClock, YearHint};
-use self::doubles::Doubles;
+pub(crate) use self::doubles::{Doubles, line_hash};
 use self::feed::{Buffers, Crew, Feed};
 use self::parse::BlockParser;
 pub(crate) use self::stream::{Certainty, ReadSoFar, StreamState};
@@ -148,7 +148,7 @@ impl Merge {
         let stream = log.stream.as_mut()?;
         let (set, doubles) = (log.set, &mut self.doubles);
         let taken = stream.take(|event, text, line| {
-            let double = doubles.as_mut().is_some_and(|doubles| doubles.is_double(key, set, text));
+            let double = doubles.as_mut().is_some_and(|doubles| doubles.is_double(key, set, line_hash(text)));
             (!double).then(|| take(&Item { event, text, file, line }))
         });
         self.enqueue(place);

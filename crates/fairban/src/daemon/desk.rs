@@ -1,0 +1,381 @@
+//! The desk: the engine with all that a running service decides by, as one function of the journal's entries.
+//!
+//! Whatever the service knows that matters for a verdict came to it as an [`Entry`], was written to the journal, and was
+//! taken here, in that order. So a restart is a snapshot and the entries after it, and an undisturbed desk fed the same
+//! journal says the same.
+
+use std::collections::BTreeMap;
+
+use fairban_core::effect::Effect;
+use fairban_core::engine::{Config, Engine, Order, SnapshotError};
+use fairban_core::event::AuthEvent;
+use fairban_core::time::{Span, Time};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::in_force::BansInForce;
+use crate::cli::Rule;
+use crate::pipeline::Doubles;
+use crate::tally::Tally;
+
+/// Version of the entries and of the desk's snapshot: rises whenever either changes its form or meaning.
+pub(crate) const VERSION: u32 = 1;
+
+/// Without confirmation the service goes back to watching after so long.
+pub(crate) const CONFIRM_WITHIN: Span = Span::minutes(10);
+
+/// Prefixes that the operator may allow while the service runs, besides those of the configuration.
+pub(crate) const ALLOWED_MAX: usize = 4_096;
+
+/// Inputs that are told apart; one more takes the number of the oldest.
+const INPUTS_MAX: usize = 4_096;
+
+/// The number of an input: the place of its name in the desk's list.
+pub(crate) type InputNumber = u16;
+
+/// Whether verdicts are carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Mode {
+    /// Decide, record and show.
+    #[default]
+    Shadow,
+    /// Enforce too; without confirmation until then, if that is set.
+    Live {
+        /// Back to [`Mode::Shadow`] then.
+        confirm_until: Option<Time>,
+    },
+}
+
+impl Mode {
+    /// The stable word.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Mode::Shadow => "shadow",
+            Mode::Live { .. } => "live",
+        }
+    }
+
+    pub(crate) const fn is_live(self) -> bool {
+        matches!(self, Mode::Live { .. })
+    }
+}
+
+/// Who ordered something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct By {
+    pub(crate) uid: u32,
+    pub(crate) pid: i32,
+}
+
+/// What the operator did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Action {
+    /// Ban or unban.
+    Order(Order),
+    /// Allow a prefix.
+    Allow { prefix: IpNet, note: String },
+    /// No longer allow it.
+    Disallow { prefix: IpNet },
+    /// Watch, or enforce.
+    Mode(Mode),
+}
+
+/// One record of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Entry {
+    /// An input has this number from now on.
+    Input { number: InputNumber, key: String },
+    /// A line that tells something about a login; the secret is blanked, and only the beginning is kept.
+    Line { input: InputNumber, line: u64, event: AuthEvent, text: Vec<u8>, hash: u64 },
+    /// All lines of the input up to here stand before this entry.
+    Read { input: InputNumber, position: Vec<u8> },
+    /// It was time to decide what had become due.
+    Tick { time: Time },
+    /// The operator acted.
+    Action { time: Time, by: By, action: Action, reason: String },
+    /// The configuration that holds from now on.
+    Configured { time: Time, config: Config, mode: Mode },
+    /// The names of the allowlist stand for these prefixes now.
+    Resolved { time: Time, prefixes: Vec<IpNet> },
+    /// The old logs have been read; none of them is read again.
+    Learnt { time: Time },
+}
+
+/// A prefix that the operator allowed while the service ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Allowed {
+    pub(crate) since: Time,
+    pub(crate) by: By,
+    pub(crate) note: String,
+}
+
+/// An input as the desk knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InputKnown {
+    pub(crate) key: String,
+    /// How far it was read, as whoever reads it wrote it.
+    pub(crate) position: Option<Vec<u8>>,
+    /// When it last told something.
+    pub(crate) last_event: Option<Time>,
+}
+
+/// See the module's head.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    engine: Engine,
+    state: State,
+}
+
+/// What a desk has besides the engine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct State {
+    /// The last entry taken.
+    seq: u64,
+    /// As configured: what was allowed otherwise is not in it.
+    config: Config,
+    inputs: Vec<InputKnown>,
+    doubles: Doubles,
+    mode: Mode,
+    allowed: BTreeMap<IpNet, Allowed>,
+    resolved: Vec<IpNet>,
+    bans: BansInForce,
+    tally: Tally,
+    learnt: bool,
+}
+
+/// Why a desk's snapshot cannot be taken up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RestoreError {
+    #[error("it is of version {found}; this program reads version {VERSION}")]
+    Version { found: u32 },
+    #[error("it cannot be understood")]
+    Damaged(#[from] postcard::Error),
+    #[error("its engine cannot be taken up")]
+    Engine(#[from] SnapshotError),
+}
+
+impl Desk {
+    /// A desk that knows nothing.
+    pub(crate) fn new(config: Config, rule: Rule) -> Desk {
+        let config = Config { narrate: true, ..config };
+        let state = State {
+            seq: 0,
+            config: config.clone(),
+            inputs: Vec::new(),
+            doubles: Doubles::default(),
+            mode: Mode::Shadow,
+            allowed: BTreeMap::new(),
+            resolved: Vec::new(),
+            bans: BansInForce::default(),
+            tally: Tally::new(rule),
+            learnt: false,
+        };
+        Desk { engine: Engine::new(config), state }
+    }
+
+    /// Takes an entry and hands on what it caused, in the order of decisions.
+    pub(crate) fn take(&mut self, seq: u64, entry: &Entry, effects: &mut Vec<Effect>) {
+        let before = effects.len();
+        self.state.seq = seq;
+        match entry {
+            Entry::Input { number, key } => self.name_input(*number, key),
+            Entry::Line { input, event, text, hash, .. } => self.line(*input, event, text, *hash),
+            Entry::Read { input, position } => {
+                if let Some(input) = self.state.inputs.get_mut(usize::from(*input)) {
+                    input.position = Some(position.clone());
+                }
+            }
+            Entry::Tick { time } => {
+                self.engine.advance(*time);
+                self.revert_unconfirmed(*time);
+            }
+            Entry::Action { time, by, action, .. } => self.act(*time, by, action),
+            Entry::Configured { time, config, mode } => {
+                if self.state.seq <= 1 || !self.state.learnt {
+                    self.state.mode = *mode;
+                }
+                self.state.config = Config { narrate: true, ..config.clone() };
+                self.engine.set_ban_lengths(config.bans);
+                self.allow(*time);
+            }
+            Entry::Resolved { time, prefixes } => {
+                self.state.resolved.clone_from(prefixes);
+                self.allow(*time);
+            }
+            Entry::Learnt { time } => {
+                self.engine.advance(*time);
+                self.state.learnt = true;
+            }
+        }
+        while let Some(effect) = self.engine.poll() {
+            self.note(&effect);
+            effects.push(effect);
+        }
+        let now = self.engine.now();
+        if effects.len() > before {
+            self.state.tally.line(now, &effects[before..]);
+        }
+        self.state.bans.forget(now);
+    }
+
+    fn line(&mut self, input: InputNumber, event: &AuthEvent, text: &[u8], hash: u64) {
+        if let Some(known) = self.state.inputs.get_mut(usize::from(input)) {
+            known.last_event = Some(event.time);
+        }
+        let now = self.engine.now().max(event.time);
+        if !self.state.doubles.is_double(now, usize::from(input), hash) {
+            self.engine.handle(event, text);
+        }
+    }
+
+    fn act(&mut self, time: Time, by: &By, action: &Action) {
+        match action {
+            Action::Order(order) => self.engine.order(time, order),
+            Action::Allow { prefix, note } => {
+                let allowed = Allowed { since: time, by: by.clone(), note: note.clone() };
+                if self.state.allowed.len() < ALLOWED_MAX {
+                    self.state.allowed.insert(*prefix, allowed);
+                }
+                self.allow(time);
+            }
+            Action::Disallow { prefix } => {
+                self.state.allowed.remove(prefix);
+                self.allow(time);
+            }
+            Action::Mode(mode) => self.state.mode = *mode,
+        }
+    }
+
+    /// Tells the engine the whole allowlist.
+    fn allow(&mut self, time: Time) {
+        self.engine.order(time, &Order::Allow(self.allowlist()));
+    }
+
+    fn revert_unconfirmed(&mut self, now: Time) {
+        if let Mode::Live { confirm_until: Some(until) } = self.state.mode
+            && until <= now
+        {
+            self.state.mode = Mode::Shadow;
+        }
+    }
+
+    fn name_input(&mut self, number: InputNumber, key: &str) {
+        let known = InputKnown { key: key.to_owned(), position: None, last_event: None };
+        let inputs = &mut self.state.inputs;
+        match inputs.get_mut(usize::from(number)) {
+            Some(input) => *input = known,
+            None => inputs.push(known),
+        }
+    }
+
+    fn note(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Ban(ban) | Effect::Extend { ban, .. } => self.state.bans.note(ban),
+            Effect::Unban { prefix, .. } => {
+                self.state.bans.remove(prefix);
+            }
+            _ => {}
+        }
+    }
+
+    /// The number of an input, and whether it has to be told by an [`Entry::Input`] first.
+    pub(crate) fn number_of(&self, key: &str) -> (InputNumber, bool) {
+        let inputs = &self.state.inputs;
+        if let Some(number) = inputs.iter().position(|input| input.key == key) {
+            return (number as InputNumber, false);
+        }
+        if inputs.len() < INPUTS_MAX {
+            return (inputs.len() as InputNumber, true);
+        }
+        let oldest = inputs.iter().enumerate().min_by_key(|(_, input)| input.last_event);
+        (oldest.map_or(0, |(number, _)| number as InputNumber), true)
+    }
+
+    /// Everybody who is never banned and never judged: by configuration, by name, by order.
+    pub(crate) fn allowlist(&self) -> Vec<IpNet> {
+        let state = &self.state;
+        let all = state.config.allow.iter().chain(&state.resolved).chain(state.allowed.keys());
+        let mut all: Vec<IpNet> = all.copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    pub(crate) fn seq(&self) -> u64 {
+        self.state.seq
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.state.config
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.state.mode
+    }
+
+    pub(crate) fn learnt(&self) -> bool {
+        self.state.learnt
+    }
+
+    pub(crate) fn inputs(&self) -> &[InputKnown] {
+        &self.state.inputs
+    }
+
+    pub(crate) fn bans(&self) -> &BansInForce {
+        &self.state.bans
+    }
+
+    pub(crate) fn allowed(&self) -> &BTreeMap<IpNet, Allowed> {
+        &self.state.allowed
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.state.tally
+    }
+
+    /// When an [`Entry::Tick`] is due at the latest.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        let confirm = match self.state.mode {
+            Mode::Live { confirm_until } => confirm_until,
+            Mode::Shadow => None,
+        };
+        match (self.engine.next_deadline(), confirm) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The whole desk in bytes.
+    ///
+    /// # Errors
+    /// Never in practice: every type of the state can be written, and memory is the only sink.
+    pub(crate) fn snapshot(&self) -> Result<Vec<u8>, postcard::Error> {
+        let bytes = VERSION.to_le_bytes().to_vec();
+        postcard::to_extend(&(&self.state, self.engine.snapshot()), bytes)
+    }
+
+    /// The desk that wrote these bytes.
+    ///
+    /// # Errors
+    /// They are of another version (the operator mixed versions) or damaged.
+    pub(crate) fn restore(bytes: &[u8]) -> Result<Desk, RestoreError> {
+        let (version, body) =
+            bytes.split_first_chunk::<4>().ok_or(RestoreError::Version { found: 0 })?;
+        let found = u32::from_le_bytes(*version);
+        if found != VERSION {
+            return Err(RestoreError::Version { found });
+        }
+        let (state, engine): (State, Vec<u8>) = postcard::from_bytes(body)?;
+        let mut desk = Desk { engine: Engine::restore(&engine, state.config.clone())?, state };
+        desk.engine.set_allow(desk.allowlist());
+        Ok(desk)
+    }
+}
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+//! The bans in force: what whoever shuts sources out is told, and what it is asked to do again after a restart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fairban_core::effect::{Ban, RobotKind};
+use fairban_core::nats::Nats;
+use fairban_core::time::Time;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// Bans kept; when full, the one that ends first makes room. It stays in the kernel until its end.
+const BANS_MAX: usize = 1 << 20;
+
+/// A ban in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InForce {
+    /// The engine's number of it.
+    pub(crate) id: u64,
+    pub(crate) from: Time,
+    /// `None` for ever.
+    pub(crate) until: Option<Time>,
+    pub(crate) evidence: Nats,
+    pub(crate) reason: RobotKind,
+    pub(crate) weak: bool,
+}
+
+/// All of them, by prefix.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct BansInForce {
+    by_prefix: BTreeMap<IpNet, InForce>,
+    /// Those that end, by their end.
+    by_end: BTreeSet<(Time, IpNet)>,
+}
+
+impl BansInForce {
+    /// Notes a ban, or its new end.
+    pub(crate) fn note(&mut self, ban: &Ban) {
+        self.remove(&ban.prefix);
+        if self.by_prefix.len() >= BANS_MAX
+            && let Some((_, first)) = self.by_end.pop_first()
+        {
+            self.by_prefix.remove(&first);
+        }
+        self.by_end.extend(ban.until.map(|until| (until, ban.prefix)));
+        let (id, from, until, evidence) = (ban.id, ban.time, ban.until, ban.evidence);
+        let in_force = InForce { id, from, until, evidence, reason: ban.reason, weak: ban.weak };
+        self.by_prefix.insert(ban.prefix, in_force);
+    }
+
+    /// Forgets a ban that was taken back.
+    pub(crate) fn remove(&mut self, prefix: &IpNet) -> Option<InForce> {
+        let gone = self.by_prefix.remove(prefix)?;
+        if let Some(until) = gone.until {
+            self.by_end.remove(&(until, *prefix));
+        }
+        Some(gone)
+    }
+
+    /// Forgets what is over.
+    pub(crate) fn forget(&mut self, now: Time) {
+        while self.by_end.first().is_some_and(|(until, _)| *until <= now) {
+            if let Some((_, prefix)) = self.by_end.pop_first() {
+                self.by_prefix.remove(&prefix);
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, prefix: &IpNet) -> Option<&InForce> {
+        self.by_prefix.get(prefix)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_prefix.len()
+    }
+
+    /// All, by prefix.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&IpNet, &InForce)> {
+        self.by_prefix.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fairban_core::time::Span;
+
+    use super::*;
+
+    fn ban(prefix: &str, until: Option<i64>) -> Ban {
+        Ban {
+            id: 1,
+            prefix: prefix.parse().expect("a prefix"),
+            time: Time::from_secs(0),
+            until: until.map(Time::from_secs),
+            evidence: Nats::ZERO,
+            limit: Nats::ZERO,
+            reason: RobotKind::Operator,
+            signals: Vec::new(),
+            attempts: 0,
+            accounts: 0,
+            weak: false,
+        }
+    }
+
+    #[test]
+    fn bans_end_and_a_new_end_replaces_the_old_one() {
+        let mut bans = BansInForce::default();
+        bans.note(&ban("192.0.2.1/32", Some(10)));
+        bans.note(&ban("192.0.2.1/32", Some(20)));
+        bans.note(&ban("192.0.2.2/32", None));
+        bans.forget(Time::from_secs(15));
+        assert_eq!(bans.len(), 2);
+        bans.forget(Time::from_secs(20).plus(Span::secs(1)));
+        assert_eq!(bans.len(), 1);
+        assert!(bans.remove(&"192.0.2.2/32".parse().expect("a prefix")).is_some());
+        assert_eq!(bans.len(), 0);
+    }
+}
