@@ -192,7 +192,7 @@ pub struct World {
 }
 
 fn config() -> Config {
-    Config { key: [7; 16], allow: Vec::new(), narrate: true }
+    Config { narrate: true, ..Config::new([7; 16]) }
 }
 
 impl World {
