@@ -15,7 +15,7 @@ use crate::join::{Joined, Joiner};
 use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::nats::Nats;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// How an engine is set up. The same configuration and the same events give the same effects, to the byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,47 @@ pub struct Config {
     pub allow: Vec<IpNet>,
     /// Tell each attempt as [`Effect::Seen`].
     pub narrate: bool,
+    /// How long bans last.
+    pub bans: BanLengths,
+}
+
+impl Config {
+    /// Nobody allowed, nothing narrated, bans as long as usual.
+    pub const fn new(key: [u8; 16]) -> Config {
+        Config { key, allow: Vec::new(), narrate: false, bans: BanLengths::USUAL }
+    }
+}
+
+/// How long bans last: `first`, longer the further the evidence is above the limit, times `ladder` for each earlier ban of
+/// the same source, up to the cap.
+///
+/// Every value gives bans: what is out of bounds is read as the nearest that is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BanLengths {
+    /// The first ban of a source whose evidence just reaches the limit, and so the shortest of all; a minute at least.
+    pub first: Span,
+    /// The longest ban of a source at which nobody ever logged in; between `first` and a year.
+    pub longest: Span,
+    /// The longest ban of a source at which somebody ever logged in; at most `longest`. Addresses change hands, many daily.
+    pub longest_familiar: Span,
+    /// How many times longer each ban is than the one before, from 1 to 16.
+    pub ladder: u8,
+}
+
+impl BanLengths {
+    /// An hour at first, then four times as long each time, a week at most, a day at most where anybody ever logged in.
+    pub const USUAL: BanLengths = BanLengths {
+        first: Span::hours(1),
+        longest: Span::days(7),
+        longest_familiar: Span::hours(24),
+        ladder: 4,
+    };
+}
+
+impl Default for BanLengths {
+    fn default() -> BanLengths {
+        BanLengths::USUAL
+    }
 }
 
 /// Whom an explanation is about.
@@ -57,6 +98,8 @@ pub enum Order {
     },
     /// From now on exactly these prefixes are never banned and never judged; bans of theirs end.
     Allow(Vec<IpNet>),
+    /// From now on bans last so long; those in force stay as they are.
+    BanLengths(BanLengths),
 }
 
 /// Whose bans an [`Order::Unban`] ends.

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use world::*;
 
 fn config() -> Config {
-    Config { key: [3; 16], allow: Vec::new(), narrate: true }
+    Config { narrate: true, ..Config::new([3; 16]) }
 }
 
 /// Few sources, accounts and secrets, so that they meet; every kind of line; times that mostly go on and sometimes back.

@@ -30,7 +30,7 @@ const SPREAD: u32 = 40_503_813;
 #[expect(clippy::print_stdout, reason = "prints what it measured")]
 fn main() -> ExitCode {
     let before = ALLOCATOR.allocated();
-    let mut engine = Engine::new(Config { key: [7; 16], allow: Vec::new(), narrate: false });
+    let mut engine = Engine::new(Config::new([7; 16]));
     let mut time = Time::from_secs(1_767_225_600);
     let mut events = 0_u64;
     let mut effects = 0_u64;

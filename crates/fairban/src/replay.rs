@@ -80,7 +80,7 @@ fn zone(args: &ReplayArgs) -> TimeZone {
 }
 
 fn config() -> Config {
-    Config { key: KEY, allow: Vec::new(), narrate: true }
+    Config { narrate: true, ..Config::new(KEY) }
 }
 
 /// What logs of earlier runs left.

@@ -118,7 +118,7 @@ impl Log {
     }
 
     fn told(&self) -> Told {
-        let mut engine = Engine::new(Config { key: [7; 16], allow: Vec::new(), narrate: true });
+        let mut engine = Engine::new(Config { narrate: true, ..Config::new([7; 16]) });
         let mut told = Told::default();
         let events = self.events();
         for (_, line, event) in &events {

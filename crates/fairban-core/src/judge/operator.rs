@@ -100,6 +100,7 @@ impl Judge {
         match order {
             Order::Ban { prefix, until } => self.ban_by_order(prefix.trunc(), *until),
             Order::Unban { whom, forgive } => self.unban_by_order(whom, *forgive),
+            Order::BanLengths(lengths) => self.config.bans = *lengths,
             Order::Allow(list) => {
                 self.config.allow.clone_from(list);
                 for prefix in list {

@@ -9,18 +9,19 @@ use super::prefixes::PrefixKey;
 use super::source::{EpisodeState, NARROW, Source, Unit, WEAK, secs_u32};
 use super::{Case, Judge};
 use crate::effect::{Alarm, Ban, Effect, RobotKind, Signal, SignalSum, UnbanReason};
+use crate::engine::BanLengths;
 use crate::event::Outcome;
 use crate::nats::Nats;
 use crate::time::{Span, Time};
 use crate::weights::{self, Kind};
 
-/// Length of a first ban at the limit.
-const FIRST_BAN: Span = Span::hours(1);
-const BAN_MIN: Span = Span::minutes(10);
-/// The longest where anybody ever logged in: addresses change hands, many daily.
-const BAN_MAX_CLIENT: Span = Span::hours(24);
-/// The longest for a stranger that comes back and back.
-const BAN_MAX_STRANGER: Span = Span::days(7);
+/// No ban is shorter, whatever the configuration says: it would be over before it is noticed.
+const BAN_MIN: Span = Span::minutes(1);
+/// No ban is longer: the address is somebody else's by then.
+const BAN_MAX: Span = Span::days(365);
+/// Steps of the ladder that lengthen a ban.
+const LADDER_STEPS_MAX: u8 = 6;
+const LADDER_MAX: u8 = 16;
 
 /// Looks at *whom* bans hit, not how many: bans of sources with a history of successes trip it, a botnet never does.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -98,7 +99,7 @@ impl Judge {
         let client = source.ok > 0;
         let prefix = self.addresses.prefix(unit, client);
         let narrow = prefix != unit.prefix();
-        let length = length(score - limit, source.strikes, client);
+        let length = length(&self.config.bans, score - limit, source.strikes, client);
         let until = now.plus(length);
         source.banned_until = secs_u32(until);
         source.strikes = source.strikes.saturating_add(1);
@@ -143,7 +144,7 @@ impl Judge {
     pub(super) fn ban_prefix(&mut self, key: PrefixKey, net: IpNet, score: Nats, unit: Unit) {
         let (id, now) = (self.next_id(), self.now);
         let limit = weights::LIMIT - self.prior.relief(now);
-        let until = now.plus(length(score - limit, self.prefixes.strikes(key), false));
+        let until = now.plus(length(&self.config.bans, score - limit, self.prefixes.strikes(key), false));
         let members = u32::from(self.prefixes.members(key));
         self.prefixes.ban(key, id, until, now);
         let own = self.sources.get(unit.0);
@@ -209,15 +210,18 @@ impl Judge {
     }
 }
 
-/// `d0 · e^excess`, times four for each earlier ban, between ten minutes and the cap.
-fn length(excess: Nats, strikes: u8, client: bool) -> Span {
-    let cap = if client { BAN_MAX_CLIENT } else { BAN_MAX_STRANGER };
+/// `first · e^excess`, times the ladder for each earlier ban, up to the cap.
+fn length(bans: &BanLengths, excess: Nats, strikes: u8, client: bool) -> Span {
+    let longest = bans.longest.clamp(BAN_MIN, BAN_MAX);
+    let cap = if client { bans.longest_familiar.clamp(BAN_MIN, longest) } else { longest };
+    let first = bans.first.clamp(BAN_MIN, cap);
     // e^x by whole and part: 2^(x / ln 2), the part linear, which is off by 6 % at most.
     let halves = i64::from(excess.to_raw().clamp(0, 8 * 1024)) * 1024 / 710;
     let factor_1024 = (1024 + halves % 1024) << (halves / 1024).min(12);
-    let ladder = 1_i64 << (2 * u32::from(strikes).min(6));
-    let micros = FIRST_BAN.as_micros().saturating_mul(ladder).saturating_mul(factor_1024) / 1024;
-    Span::micros(micros.clamp(BAN_MIN.as_micros(), cap.as_micros()))
+    let step = i64::from(bans.ladder.clamp(1, LADDER_MAX));
+    let ladder = step.pow(u32::from(strikes.min(LADDER_STEPS_MAX)));
+    let micros = first.as_micros().saturating_mul(ladder).saturating_mul(factor_1024) / 1024;
+    Span::micros(micros.clamp(first.as_micros(), cap.as_micros()))
 }
 
 /// What the evidence looks like, for people.
@@ -252,13 +256,46 @@ mod tests {
 
     #[test]
     fn bans_grow_with_the_odds_and_the_ladder_up_to_the_cap() {
-        assert_eq!(length(Nats::ZERO, 0, false), Span::hours(1));
-        let e = length(Nats::milli(1_000), 0, false).as_secs() as f64 / 3600.0;
+        let usual = |excess, strikes, client| length(&BanLengths::default(), excess, strikes, client);
+        assert_eq!(usual(Nats::ZERO, 0, false), Span::hours(1));
+        let e = usual(Nats::milli(1_000), 0, false).as_secs() as f64 / 3600.0;
         assert!((e - core::f64::consts::E).abs() < 0.2, "{e}");
-        assert_eq!(length(Nats::ZERO, 1, false), Span::hours(4));
-        assert_eq!(length(Nats::ZERO, 2, false), Span::hours(16));
-        assert_eq!(length(Nats::milli(60_000), 9, true), BAN_MAX_CLIENT);
-        assert_eq!(length(Nats::milli(60_000), 9, false), BAN_MAX_STRANGER);
+        assert_eq!(usual(Nats::ZERO, 1, false), Span::hours(4));
+        assert_eq!(usual(Nats::ZERO, 2, false), Span::hours(16));
+        assert_eq!(usual(Nats::milli(60_000), 9, true), Span::hours(24));
+        assert_eq!(usual(Nats::milli(60_000), 9, false), Span::days(7));
+    }
+
+    #[test]
+    fn the_operator_says_how_long_bans_are() {
+        let bans = BanLengths {
+            first: Span::minutes(5),
+            longest: Span::hours(2),
+            longest_familiar: Span::minutes(30),
+            ladder: 2,
+        };
+        let lengths =
+            |client| [0, 1, 3, 200].map(|strikes| length(&bans, Nats::ZERO, strikes, client).as_secs());
+        assert_eq!(lengths(false), [300, 600, 2_400, 7_200]);
+        assert_eq!(lengths(true), [300, 600, 1_800, 1_800]);
+    }
+
+    #[test]
+    fn no_lengths_are_so_wrong_that_there_is_no_ban() {
+        let spans = [Span::micros(i64::MIN), Span::ZERO, Span::hours(3), Span::micros(i64::MAX)];
+        for first in spans {
+            for longest in spans {
+                for longest_familiar in spans {
+                    for ladder in [0, 1, 255] {
+                        let bans = BanLengths { first, longest, longest_familiar, ladder };
+                        for (strikes, client) in [(0, true), (255, true), (255, false)] {
+                            let length = length(&bans, Nats::milli(90_000), strikes, client);
+                            assert!((BAN_MIN..=BAN_MAX).contains(&length), "{bans:?}: {length:?}");
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -193,7 +193,7 @@ pub struct World {
 
 /// The configuration of every world.
 pub fn config() -> Config {
-    Config { key: [7; 16], allow: Vec::new(), narrate: true }
+    Config { narrate: true, ..Config::new([7; 16]) }
 }
 
 impl World {

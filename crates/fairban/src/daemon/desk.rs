@@ -143,6 +143,17 @@ struct State {
     learnt: bool,
 }
 
+impl State {
+    /// Everybody who is never banned and never judged: by configuration, by name, by order.
+    fn allowlist(&self) -> Vec<IpNet> {
+        let all = self.config.allow.iter().chain(&self.resolved).chain(self.allowed.keys());
+        let mut all: Vec<IpNet> = all.copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
 /// Why a desk's snapshot cannot be taken up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RestoreError {
@@ -195,7 +206,7 @@ impl Desk {
                     self.state.mode = *mode;
                 }
                 self.state.config = Config { narrate: true, ..config.clone() };
-                self.engine.set_ban_lengths(config.bans);
+                self.engine.order(*time, &Order::BanLengths(config.bans));
                 self.allow(*time);
             }
             Entry::Resolved { time, prefixes } => {
@@ -291,14 +302,9 @@ impl Desk {
         (oldest.map_or(0, |(number, _)| number as InputNumber), true)
     }
 
-    /// Everybody who is never banned and never judged: by configuration, by name, by order.
+    /// See [`State::allowlist`].
     pub(crate) fn allowlist(&self) -> Vec<IpNet> {
-        let state = &self.state;
-        let all = state.config.allow.iter().chain(&state.resolved).chain(state.allowed.keys());
-        let mut all: Vec<IpNet> = all.copied().collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+        self.state.allowlist()
     }
 
     pub(crate) fn seq(&self) -> u64 {
@@ -370,9 +376,8 @@ impl Desk {
             return Err(RestoreError::Version { found });
         }
         let (state, engine): (State, Vec<u8>) = postcard::from_bytes(body)?;
-        let mut desk = Desk { engine: Engine::restore(&engine, state.config.clone())?, state };
-        desk.engine.set_allow(desk.allowlist());
-        Ok(desk)
+        let config = Config { allow: state.allowlist(), ..state.config.clone() };
+        Ok(Desk { engine: Engine::restore(&engine, config)?, state })
     }
 }
 
