@@ -3,6 +3,8 @@
 //! Verbs are in [`cli`]; the main job, `replay`, is put together in [`replay`].
 
 mod cli;
+#[allow(dead_code, reason = "tied in next")]
+mod daemon;
 mod documents;
 mod error;
 mod explain;

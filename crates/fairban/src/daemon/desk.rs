@@ -369,8 +369,7 @@ impl Desk {
     /// # Errors
     /// They are of another version (the operator mixed versions) or damaged.
     pub(crate) fn restore(bytes: &[u8]) -> Result<Desk, RestoreError> {
-        let (version, body) =
-            bytes.split_first_chunk::<4>().ok_or(RestoreError::Version { found: 0 })?;
+        let (version, body) = bytes.split_first_chunk::<4>().ok_or(RestoreError::Version { found: 0 })?;
         let found = u32::from_le_bytes(*version);
         if found != VERSION {
             return Err(RestoreError::Version { found });

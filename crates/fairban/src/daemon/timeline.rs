@@ -170,17 +170,10 @@ mod tests {
         let mut timeline = Timeline::new(&hand, Time::MIN);
         hand.pass(10);
         hand.jump(3_600);
-        assert_eq!(
-            timeline.now(&hand),
-            (Time::from_secs(1_000_010), Some(Step::Forward(Span::secs(3_600))))
-        );
+        assert_eq!(timeline.now(&hand), (Time::from_secs(1_000_010), Some(Step::Forward(Span::secs(3_600)))));
         hand.pass(300);
         assert_eq!(timeline.now(&hand), (Time::from_secs(1_000_310), None));
-        assert_eq!(
-            timeline.of_stamp(hand.now()),
-            Time::from_secs(1_000_310),
-            "stamps are of the same clock"
-        );
+        assert_eq!(timeline.of_stamp(hand.now()), Time::from_secs(1_000_310), "stamps are of the same clock");
         hand.pass(301);
         assert_eq!(timeline.now(&hand), (hand.now(), None));
     }

@@ -25,12 +25,13 @@ use fairban_core::event::AuthEvent;
 use fairban_core::time::Time;
 use jiff::tz::TimeZone;
 
-use self::clock::{FileClock, YearHint};
+pub(crate) use self::clock::{FileClock, YearHint};
 pub(crate) use self::doubles::{Doubles, line_hash};
 use self::feed::{Buffers, Crew, Feed};
 use self::parse::BlockParser;
+use self::stream::Stream;
 pub(crate) use self::stream::{Certainty, ReadSoFar, StreamState};
-use self::stream::{LOOK_AHEAD, Stream};
+pub(crate) use self::stream::{LOOK_AHEAD, corrected_leap};
 use crate::input::blocks::BlockReader;
 use crate::input::{Family, Format, Input, by_age};
 

@@ -259,21 +259,19 @@ impl Stream {
 
     fn judge_head(&mut self) -> Option<Head> {
         let stamp = self.window.front()?.event.time;
-        let followers = || self.window.iter().skip(1).take(LOOK_AHEAD).map(|waiting| waiting.event.time);
+        let leaps = self.latest.is_none_or(|before| stamp.since(before) > LEAP_MIN);
         let mut certainty = Certainty::Sure;
-        let corrected = match self.latest {
-            Some(before) if stamp.since(before) > LEAP_MIN => {
-                let halfway = before.plus(Span::micros(stamp.since(before).as_micros() / 2));
-                let taken_back = followers().any(|time| time <= halfway);
-                if !taken_back && self.window.len() <= LOOK_AHEAD {
-                    let believed = stamp.since(before) <= LEAP_BELIEVED_MAX;
-                    certainty = if believed { Certainty::Likely } else { Certainty::Doubtful };
-                }
-                taken_back.then_some(before)
+        let mut corrected = None;
+        if leaps {
+            let times = self.window.iter().take(LOOK_AHEAD + 1).map(|waiting| waiting.event.time);
+            corrected = corrected_leap(self.latest, &times.collect::<Vec<_>>());
+            if let (Some(before), None) = (self.latest, corrected)
+                && self.window.len() <= LOOK_AHEAD
+            {
+                let believed = stamp.since(before) <= LEAP_BELIEVED_MAX;
+                certainty = if believed { Certainty::Likely } else { Certainty::Doubtful };
             }
-            Some(_) => None,
-            None => first_corrected(stamp, followers().collect()),
-        };
+        }
         if let (Some(time), Some(front)) = (corrected, self.window.front_mut()) {
             front.event.time = time;
         }
@@ -292,6 +290,19 @@ impl Stream {
             secret.fill(b'*');
         }
         HeldEvent { event: waiting.event.clone(), text }
+    }
+}
+
+/// The time that the first of `times` gets, if those after it say that it leapt; `before` is that of its predecessor.
+pub(crate) fn corrected_leap(before: Option<Time>, times: &[Time]) -> Option<Time> {
+    let (&stamp, followers) = times.split_first()?;
+    match before {
+        Some(before) if stamp.since(before) > LEAP_MIN => {
+            let halfway = before.plus(Span::micros(stamp.since(before).as_micros() / 2));
+            followers.iter().any(|time| *time <= halfway).then_some(before)
+        }
+        Some(_) => None,
+        None => first_corrected(stamp, followers.to_vec()),
     }
 }
 

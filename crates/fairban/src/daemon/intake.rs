@@ -1,0 +1,252 @@
+//! From the bytes that a follower hands out to what the desk is told: parsed, with points of time, and while old lines
+//! are caught up with, in the order of time across all inputs.
+//!
+//! Live, lines are taken as they come. Behind, each input's lines are merged with the others' by their stamps, as a replay
+//! does: else an hour of one log would be judged after the hour of another that it belongs to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use fairban_core::event::{AuthEvent, Service, Tells};
+use fairban_core::time::Time;
+use fairban_parse::health::Health;
+use fairban_parse::parser::{Parsed, Parser};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use memchr::memchr;
+
+use crate::pipeline::{FileClock, LOOK_AHEAD, YearHint, corrected_leap, line_hash};
+
+/// Bytes kept of a line: what a sample shows.
+const TEXT_BYTES_MAX: usize = 240;
+
+/// A line that tells something about a login.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// Its time is that of its stamp.
+    pub(crate) event: AuthEvent,
+    /// Its beginning, the secret blanked.
+    pub(crate) text: Vec<u8>,
+    /// In its file, from 1.
+    pub(crate) number: u64,
+    /// Of the whole line, secret and all: by which its copy in another log is known.
+    pub(crate) hash: u64,
+}
+
+/// What an input brought, in order.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    Line(Box<Line>),
+    /// All lines up to here were brought before; as whoever reads the input writes it.
+    Read(Vec<u8>),
+}
+
+/// Items of one input that come one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Brought {
+    pub(crate) key: Arc<str>,
+    pub(crate) item: Item,
+}
+
+/// How an input's stamps are read.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    /// Of stamps that name none.
+    pub(crate) zone: TimeZone,
+    /// Services that are judged from this input, one bit each.
+    pub(crate) services: u32,
+}
+
+/// What is known of one input.
+#[derive(Debug)]
+struct Input {
+    key: Arc<str>,
+    reading: Reading,
+    clock: FileClock,
+    /// Services that have a line in it, one bit each.
+    seen: u32,
+    /// The merging time of its last line.
+    latest: Option<Time>,
+    queue: VecDeque<Item>,
+    /// Lines in `queue`.
+    waiting: usize,
+    caught_up: bool,
+}
+
+/// All inputs.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    parser: Parser,
+    inputs: BTreeMap<Arc<str>, Input>,
+    /// Of all lines since the last [`Intake::take_health`].
+    health: Health,
+}
+
+impl Intake {
+    pub(crate) fn new(key: [u8; 16]) -> Intake {
+        Intake { parser: Parser::new(key), inputs: BTreeMap::new(), health: Health::default() }
+    }
+
+    /// An input is there from now on; its first stamps lie before `now`.
+    pub(crate) fn begin(&mut self, key: &Arc<str>, reading: Reading, now: Timestamp) {
+        let clock = FileClock::new(reading.zone.clone(), YearHint::WrittenAt(now), None);
+        let input = Input {
+            key: Arc::clone(key),
+            reading,
+            clock,
+            seen: 0,
+            latest: None,
+            queue: VecDeque::new(),
+            waiting: 0,
+            caught_up: false,
+        };
+        self.inputs.entry(Arc::clone(key)).or_insert(input);
+    }
+
+    /// The input is gone. What it brought is still handed out.
+    pub(crate) fn end(&mut self, key: &str) {
+        self.caught_up(key);
+    }
+
+    /// Takes whole lines of an input; `position` is just after the last.
+    pub(crate) fn lines(&mut self, key: &str, bytes: &[u8], first_line: u64, position: Vec<u8>) {
+        let Some(input) = self.inputs.get_mut(key) else { return };
+        let (mut from, mut number) = (0, first_line);
+        while from < bytes.len() {
+            let to = memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at);
+            let line = &bytes[from..to];
+            match self.parser.line(line, &mut self.health) {
+                Parsed::Event(stamp, mut event) => {
+                    input.seen |= bit(event.service);
+                    if input.reading.services & bit(event.service) != 0 {
+                        event.time = input.clock.resolve(&stamp);
+                        input.push(event, line, number);
+                    }
+                }
+                Parsed::Gap { stamp, service, lost } => {
+                    let time = input.clock.resolve(&stamp);
+                    let services = service.map_or(input.seen, bit) & input.reading.services;
+                    for service in Service::ALL.into_iter().filter(|one| services & bit(*one) != 0) {
+                        let event = AuthEvent { time, ..AuthEvent::new(service, Tells::Gap { lost }) };
+                        input.push(event, line, number);
+                    }
+                }
+                Parsed::Nothing(service) => input.seen |= bit(service),
+                Parsed::Foreign | Parsed::NoFormat => {}
+            }
+            (from, number) = (to + 1, number + 1);
+        }
+        if let Some(Item::Read(last)) = input.queue.back_mut() {
+            *last = position;
+        } else {
+            input.queue.push_back(Item::Read(position));
+        }
+    }
+
+    /// The input has no more old lines.
+    pub(crate) fn caught_up(&mut self, key: &str) {
+        if let Some(input) = self.inputs.get_mut(key) {
+            input.caught_up = true;
+        }
+    }
+
+    /// Whether any input still has old lines.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.inputs.values().any(|input| !input.caught_up)
+    }
+
+    /// An input that must bring more, or be caught up with, before anything can be handed out.
+    pub(crate) fn wanted(&self) -> Option<&Arc<str>> {
+        let short = |input: &&Input| !input.caught_up && input.waiting <= LOOK_AHEAD;
+        self.inputs.values().find(short).map(|input| &input.key)
+    }
+
+    /// Hands out what may be: everything once nothing is behind; else, while no input is wanted, what comes first.
+    pub(crate) fn hand_out(&mut self, into: &mut Vec<Brought>) {
+        if self.is_behind() {
+            self.merge(into);
+        } else {
+            self.merge_rest(into);
+        }
+    }
+
+    /// Counters of the lines since the last call.
+    pub(crate) fn take_health(&mut self) -> Health {
+        std::mem::take(&mut self.health)
+    }
+
+    fn merge(&mut self, into: &mut Vec<Brought>) {
+        while self.wanted().is_none() {
+            let heads = self.inputs.values_mut().filter_map(|input| Some((input.head()?, input)));
+            let Some((_, input)) = heads.min_by_key(|(time, _)| *time) else { return };
+            input.hand_out_line(into);
+        }
+    }
+
+    /// The last of what was behind, in order; live, one input is all there is.
+    fn merge_rest(&mut self, into: &mut Vec<Brought>) {
+        loop {
+            let heads = self.inputs.values_mut().filter_map(|input| Some((input.head()?, input)));
+            let Some((_, input)) = heads.min_by_key(|(time, _)| *time) else { break };
+            input.hand_out_line(into);
+        }
+    }
+}
+
+impl Input {
+    fn push(&mut self, event: AuthEvent, line: &[u8], number: u64) {
+        let mut text = line[..line.len().min(TEXT_BYTES_MAX)].to_vec();
+        if let Some((from, to)) = event.secret_at {
+            let to = (to as usize).min(text.len());
+            text.get_mut(from as usize..to).into_iter().for_each(|secret| secret.fill(b'*'));
+        }
+        let hash = line_hash(line);
+        self.queue.push_back(Item::Line(Box::new(Line { event, text, number, hash })));
+        self.waiting += 1;
+    }
+
+    /// When the next item comes, for merging; `None` if there is none. A position goes with the line before it.
+    fn head(&self) -> Option<Time> {
+        match self.queue.front()? {
+            Item::Read(_) => Some(self.latest.unwrap_or(Time::MIN)),
+            Item::Line(line) => {
+                Some(self.latest.map_or(line.event.time, |latest| latest.max(line.event.time)))
+            }
+        }
+    }
+
+    /// Hands out the next item, a leap that its followers take back corrected.
+    fn hand_out_line(&mut self, into: &mut Vec<Brought>) {
+        if self.waiting > 1 && !self.caught_up {
+            let times: Vec<Time> = self.times().take(LOOK_AHEAD + 1).collect();
+            if let Some(time) = corrected_leap(self.latest, &times)
+                && let Some(Item::Line(line)) =
+                    self.queue.iter_mut().find(|item| matches!(item, Item::Line(_)))
+            {
+                line.event.time = time;
+            }
+        }
+        let Some(item) = self.queue.pop_front() else { return };
+        if let Item::Line(line) = &item {
+            self.waiting -= 1;
+            self.latest = self.latest.max(Some(line.event.time));
+        }
+        into.push(Brought { key: Arc::clone(&self.key), item });
+    }
+
+    fn times(&self) -> impl Iterator<Item = Time> {
+        self.queue.iter().filter_map(|item| match item {
+            Item::Line(line) => Some(line.event.time),
+            Item::Read(_) => None,
+        })
+    }
+}
+
+/// The bit of a service in a set of services.
+fn bit(service: Service) -> u32 {
+    1 << service.index()
+}
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+use super::*;
+
+fn intake(keys: &[&str]) -> (Intake, Vec<Arc<str>>) {
+    let mut intake = Intake::new([1; 16]);
+    let keys: Vec<Arc<str>> = keys.iter().map(|key| Arc::from(*key)).collect();
+    let now = "2026-06-01T00:00:00Z".parse().expect("a time");
+    for key in &keys {
+        intake.begin(key, Reading { zone: TimeZone::UTC, services: !0 }, now);
+    }
+    (intake, keys)
+}
+
+fn line(stamp: &str, account: &str) -> String {
+    format!("{stamp} mx vpopmail[1]: vchkpw-pop3: vpopmail user not found {account}:192.0.2.1\n")
+}
+
+fn lines(brought: &[Brought]) -> Vec<(&str, &Line)> {
+    let lines = brought.iter().filter_map(|one| match &one.item {
+        Item::Line(line) => Some((&*one.key, &**line)),
+        Item::Read(_) => None,
+    });
+    lines.collect()
+}
+
+#[test]
+fn behind_two_logs_are_merged_by_time_and_live_they_are_taken_as_they_come() {
+    let (mut intake, keys) = intake(&["/a", "/b"]);
+    let log = |minute_of: &dyn Fn(u32) -> u32| -> String {
+        (0..40)
+            .map(|n| {
+                line(&format!("May  1 10:{:02}:{:02}", minute_of(n) / 60, minute_of(n) % 60), "x@y.example")
+            })
+            .collect()
+    };
+    intake.lines("/a", log(&|n| n * 2).as_bytes(), 1, vec![1]);
+    assert_eq!(intake.wanted().map(|key| &**key), Some("/b"), "nothing of /a goes before /b was looked at");
+    let mut out = Vec::new();
+    intake.hand_out(&mut out);
+    assert!(out.is_empty());
+    intake.lines("/b", log(&|n| n * 2 + 1).as_bytes(), 1, vec![2]);
+    intake.hand_out(&mut out);
+    assert!(!out.is_empty());
+    for key in &keys {
+        intake.caught_up(key);
+    }
+    intake.hand_out(&mut out);
+    let told = lines(&out);
+    assert_eq!(told.len(), 80);
+    assert!(told.windows(2).all(|pair| pair[0].1.event.time <= pair[1].1.event.time));
+    out.clear();
+    intake.lines("/b", line("May  1 12:00:00", "late@y.example").as_bytes(), 41, vec![3]);
+    intake.hand_out(&mut out);
+    intake.lines("/a", line("May  1 11:00:00", "early@y.example").as_bytes(), 41, vec![4]);
+    intake.hand_out(&mut out);
+    assert_eq!(
+        lines(&out).iter().map(|(key, line)| (*key, line.number)).collect::<Vec<_>>(),
+        [("/b", 41), ("/a", 41)]
+    );
+}
+
+#[test]
+fn a_position_comes_after_all_its_lines_and_before_those_of_the_next() {
+    let (mut intake, keys) = intake(&["/a"]);
+    for chunk in 0..3_u8 {
+        let text: String =
+            (0..30).map(|n| line(&format!("May  1 10:{chunk:02}:{n:02}"), "x@y.example")).collect();
+        intake.lines("/a", text.as_bytes(), 1 + u64::from(chunk) * 30, vec![chunk]);
+    }
+    intake.caught_up(&keys[0]);
+    let mut out = Vec::new();
+    intake.hand_out(&mut out);
+    let mut lines = 0;
+    for one in &out {
+        match &one.item {
+            Item::Line(_) => lines += 1,
+            Item::Read(position) => assert_eq!(lines, (usize::from(position[0]) + 1) * 30),
+        }
+    }
+    assert_eq!(lines, 90);
+}
+
+#[test]
+fn a_stamp_that_leaps_ahead_in_an_old_log_does_not_carry_the_time_with_it() {
+    let (mut intake, keys) = intake(&["/a"]);
+    let mut text: String = (0..20).map(|n| line(&format!("May  1 10:00:{n:02}"), "x@y.example")).collect();
+    text.push_str(&line("May 20 10:00:00", "forged@y.example"));
+    text.extend((20..50).map(|n| line(&format!("May  1 10:00:{n:02}"), "x@y.example")));
+    intake.lines("/a", text.as_bytes(), 1, vec![1]);
+    let mut out = Vec::new();
+    intake.hand_out(&mut out);
+    intake.caught_up(&keys[0]);
+    intake.hand_out(&mut out);
+    let told = lines(&out);
+    assert_eq!(told.len(), 51);
+    assert!(told.windows(2).all(|pair| pair[1].1.event.time.since(pair[0].1.event.time).as_secs() <= 1));
+}
+
+#[test]
+fn secrets_are_blanked_and_long_lines_cut() {
+    let (mut intake, keys) = intake(&["/a"]);
+    let secret = "s3cret";
+    let text = format!(
+        "May  1 10:00:00 mx vpopmail[1]: vchkpw-pop3: password fail (pass: '{secret}') {}@d.example:192.0.2.1\n",
+        "n".repeat(100)
+    );
+    intake.lines("/a", text.as_bytes(), 1, Vec::new());
+    intake.caught_up(&keys[0]);
+    let mut out = Vec::new();
+    intake.hand_out(&mut out);
+    let told = lines(&out);
+    assert_eq!(told.len(), 1);
+    let kept = String::from_utf8_lossy(&told[0].1.text);
+    assert!(!kept.contains(secret) && kept.contains("******"), "{kept}");
+    assert!(kept.len() <= TEXT_BYTES_MAX);
+    assert_eq!(intake.take_health().lines, 1);
+    assert_eq!(intake.take_health().lines, 0);
+}
