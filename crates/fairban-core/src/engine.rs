@@ -175,6 +175,17 @@ pub enum SnapshotError {
     OtherKey,
 }
 
+/// How many an engine watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// Sources at which nobody has logged in.
+    pub suspects: u64,
+    /// Sources at which somebody has.
+    pub clients: u64,
+    /// Accounts that have logged in.
+    pub accounts: u64,
+}
+
 /// Whether a service's log shows successes, as measured so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blindness {
@@ -289,6 +300,11 @@ impl Engine {
     /// Blindness of a service so far.
     pub fn blindness(&self, service: Service) -> Blindness {
         self.judge.blindness(service)
+    }
+
+    /// How many it watches.
+    pub fn census(&self) -> Census {
+        self.judge.census()
     }
 
     /// The engine's time: the largest stamp it has taken.

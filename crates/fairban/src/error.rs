@@ -103,6 +103,12 @@ pub(crate) fn note(message: &str) {
     print(AnsiColor::Green.on_default(), "note", message);
 }
 
+/// A line of a running service's own log.
+pub(crate) fn log(text: &str) {
+    // As above.
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
 fn print(style: Style, label: &str, text: &str) {
     // Where standard error is gone nobody can be told.
     let _ = writeln!(anstream::stderr(), "{style}{label}:{style:#} {text}");

@@ -185,7 +185,7 @@ fn ban_in_words(ban: &Ban) -> String {
 
 fn write_signals(out: &mut impl Write, indent: &str, signals: &[SignalSum]) -> io::Result<()> {
     for sum in signals {
-        let (count, nats, what) = (sum.count, sum.nats.to_f64(), meaning(sum.signal));
+        let (count, nats, what) = (sum.count, sum.nats.to_f64(), signal_words(sum.signal));
         writeln!(out, "{indent}{nats:>+6.1} nats  {count:>4} x {:<21} {what}", sum.signal.name())?;
     }
     Ok(())
@@ -208,7 +208,7 @@ fn write_explanation(out: &mut impl Write, told: &Explanation, zone: &TimeZone) 
         writeln!(out, "\nAccounts:")?;
     }
     for account in &told.accounts {
-        let (name, last) = (show_account(&account.account), outcome(account.last));
+        let (name, last) = (show_account(&account.account), outcome_words(account.last));
         let (failures, successes) = (account.failures, account.successes);
         let when = long(account.time, zone);
         writeln!(out, "  {name} from {}", account.source)?;
@@ -235,7 +235,7 @@ fn write_explanation(out: &mut impl Write, told: &Explanation, zone: &TimeZone) 
     Ok(())
 }
 
-const fn outcome(outcome: Outcome) -> &'static str {
+pub(crate) const fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Success => "a login",
         Outcome::BadSecret => "a wrong secret",
@@ -248,7 +248,7 @@ const fn outcome(outcome: Outcome) -> &'static str {
 }
 
 /// What a signal means, in a few words.
-const fn meaning(signal: Signal) -> &'static str {
+pub(crate) const fn signal_words(signal: Signal) -> &'static str {
     match signal {
         Signal::UnknownAccount => "the server knows no such account",
         Signal::WrongSecret => "a new account, wrong secret",

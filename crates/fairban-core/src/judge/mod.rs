@@ -49,7 +49,7 @@ use self::source::{Source, Unit, WEAK, secs_u32};
 use self::verdict::Breaker;
 use crate::account::Account;
 use crate::effect::{Alarm, Effect, Seen, Signal, Standing};
-use crate::engine::{Blindness, Config};
+use crate::engine::{Blindness, Census, Config};
 use crate::event::{Mechanism, Outcome, Protocol, Service};
 use crate::join::{Attempt, Joined};
 use crate::limits::Limits;
@@ -207,6 +207,12 @@ impl Judge {
 
     pub(crate) fn blindness(&self, service: Service) -> Blindness {
         self.sights.blindness(service, self.now)
+    }
+
+    pub(crate) fn census(&self) -> Census {
+        let clients = u64::from(self.clients);
+        let suspects = (self.sources.len() as u64).saturating_sub(clients);
+        Census { suspects, clients, accounts: self.accounts.len() as u64 }
     }
 
     fn attempt(&mut self, attempt: &Attempt) {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use fairban_core::effect::Effect;
+use fairban_core::effect::{Effect, Standing};
 use fairban_core::engine::{Config, Engine, Order, SnapshotError};
 use fairban_core::event::AuthEvent;
 use fairban_core::time::{Span, Time};
@@ -136,12 +136,18 @@ struct State {
     inputs: Vec<InputKnown>,
     doubles: Doubles,
     mode: Mode,
+    mode_since: Time,
     allowed: BTreeMap<IpNet, Allowed>,
     resolved: Vec<IpNet>,
     bans: BansInForce,
-    tally: Tally,
+    /// The same since one and since two turns of a week, so that a report always reaches back a week.
+    weeks: [Tally; 2],
+    week_began: Time,
     learnt: bool,
 }
+
+/// How far back a report reaches at least, once so much has been seen.
+const WEEK: Span = Span::days(7);
 
 impl State {
     /// Everybody who is never banned and never judged: by configuration, by name, by order.
@@ -175,10 +181,12 @@ impl Desk {
             inputs: Vec::new(),
             doubles: Doubles::default(),
             mode: Mode::Shadow,
+            mode_since: Time::from_secs(0),
             allowed: BTreeMap::new(),
             resolved: Vec::new(),
             bans: BansInForce::default(),
-            tally: Tally::new(rule),
+            weeks: [Tally::new(rule), Tally::new(rule)],
+            week_began: Time::MIN,
             learnt: false,
         };
         Desk { engine: Engine::new(config), state }
@@ -202,8 +210,8 @@ impl Desk {
             }
             Entry::Action { time, by, action, .. } => self.act(*time, by, action),
             Entry::Configured { time, config, mode } => {
-                if self.state.seq <= 1 || !self.state.learnt {
-                    self.state.mode = *mode;
+                if !self.state.learnt {
+                    self.set_mode(*mode, *time);
                 }
                 self.state.config = Config { narrate: true, ..config.clone() };
                 self.engine.order(*time, &Order::BanLengths(config.bans));
@@ -224,7 +232,7 @@ impl Desk {
         }
         let now = self.engine.now();
         if effects.len() > before {
-            self.state.tally.line(now, &effects[before..]);
+            self.count(now, &effects[before..]);
         }
         self.state.bans.forget(now);
     }
@@ -253,7 +261,20 @@ impl Desk {
                 self.state.allowed.remove(prefix);
                 self.allow(time);
             }
-            Action::Mode(mode) => self.state.mode = *mode,
+            Action::Mode(mode) => self.set_mode(*mode, time),
+        }
+    }
+
+    /// Counts what one entry caused; every week the older of both counts begins anew.
+    fn count(&mut self, now: Time, effects: &[Effect]) {
+        let state = &mut self.state;
+        if now.since(state.week_began) > WEEK || state.week_began == Time::MIN {
+            state.week_began = now;
+            state.weeks.swap(0, 1);
+            state.weeks[1] = Tally::new(state.weeks[1].rule());
+        }
+        for week in &mut state.weeks {
+            week.line(now, effects);
         }
     }
 
@@ -266,8 +287,15 @@ impl Desk {
         if let Mode::Live { confirm_until: Some(until) } = self.state.mode
             && until <= now
         {
-            self.state.mode = Mode::Shadow;
+            self.set_mode(Mode::Shadow, now);
         }
+    }
+
+    fn set_mode(&mut self, mode: Mode, time: Time) {
+        if mode.is_live() != self.state.mode.is_live() {
+            self.state.mode_since = time;
+        }
+        self.state.mode = mode;
     }
 
     fn name_input(&mut self, number: InputNumber, key: &str) {
@@ -285,6 +313,7 @@ impl Desk {
             Effect::Unban { prefix, .. } => {
                 self.state.bans.remove(prefix);
             }
+            Effect::Seen(seen) if seen.standing == Standing::KeptOut => self.state.bans.kept_out(seen.source),
             _ => {}
         }
     }
@@ -339,8 +368,21 @@ impl Desk {
         &self.state.allowed
     }
 
+    /// Of the older count: one to two weeks, or all there is.
     pub(crate) fn tally(&self) -> &Tally {
-        &self.state.tally
+        &self.state.weeks[0]
+    }
+
+    /// The count that began last before this time; the older one if both began later.
+    pub(crate) fn tally_since(&self, since: Time) -> &Tally {
+        let [older, newer] = &self.state.weeks;
+        let began = |tally: &Tally| tally.span.map(|(first, _)| first);
+        if began(newer).is_some_and(|began| began <= since) { newer } else { older }
+    }
+
+    /// When watching or enforcing began.
+    pub(crate) fn mode_since(&self) -> Time {
+        self.state.mode_since
     }
 
     /// When an [`Entry::Tick`] is due at the latest.

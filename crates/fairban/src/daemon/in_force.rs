@@ -1,6 +1,7 @@
 //! The bans in force: what whoever shuts sources out is told, and what it is asked to do again after a restart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use fairban_core::effect::{Ban, RobotKind};
 use fairban_core::nats::Nats;
@@ -20,8 +21,13 @@ pub(crate) struct InForce {
     /// `None` for ever.
     pub(crate) until: Option<Time>,
     pub(crate) evidence: Nats,
+    pub(crate) limit: Nats,
     pub(crate) reason: RobotKind,
+    pub(crate) attempts: u32,
+    pub(crate) accounts: u32,
     pub(crate) weak: bool,
+    /// Tries that the log has shown since.
+    pub(crate) attempts_since: u32,
 }
 
 /// All of them, by prefix.
@@ -30,21 +36,45 @@ pub(crate) struct BansInForce {
     by_prefix: BTreeMap<IpNet, InForce>,
     /// Those that end, by their end.
     by_end: BTreeSet<(Time, IpNet)>,
+    /// How many there are of each length, so that a look-up asks for no others.
+    lengths: BTreeMap<u8, u32>,
 }
 
 impl BansInForce {
     /// Notes a ban, or its new end.
     pub(crate) fn note(&mut self, ban: &Ban) {
-        self.remove(&ban.prefix);
+        let before = self.remove(&ban.prefix);
         if self.by_prefix.len() >= BANS_MAX
-            && let Some((_, first)) = self.by_end.pop_first()
+            && let Some((_, first)) = self.by_end.first().copied()
         {
-            self.by_prefix.remove(&first);
+            self.remove(&first);
         }
         self.by_end.extend(ban.until.map(|until| (until, ban.prefix)));
-        let (id, from, until, evidence) = (ban.id, ban.time, ban.until, ban.evidence);
-        let in_force = InForce { id, from, until, evidence, reason: ban.reason, weak: ban.weak };
+        *self.lengths.entry(ban.prefix.prefix_len()).or_default() += 1;
+        let in_force = InForce {
+            id: ban.id,
+            from: ban.time,
+            until: ban.until,
+            evidence: ban.evidence,
+            limit: ban.limit,
+            reason: ban.reason,
+            attempts: ban.attempts,
+            accounts: ban.accounts,
+            weak: ban.weak,
+            attempts_since: before.map_or(0, |before| before.attempts_since),
+        };
         self.by_prefix.insert(ban.prefix, in_force);
+    }
+
+    /// A try from there that a ban keeps out, or would.
+    pub(crate) fn kept_out(&mut self, address: IpAddr) {
+        let around = self.lengths.keys().filter_map(|length| IpNet::new(address, *length).ok());
+        let around: Vec<IpNet> = around.map(|net| net.trunc()).collect();
+        for prefix in around {
+            if let Some(ban) = self.by_prefix.get_mut(&prefix) {
+                ban.attempts_since = ban.attempts_since.saturating_add(1);
+            }
+        }
     }
 
     /// Forgets a ban that was taken back.
@@ -53,15 +83,21 @@ impl BansInForce {
         if let Some(until) = gone.until {
             self.by_end.remove(&(until, *prefix));
         }
+        if let Some(left) = self.lengths.get_mut(&prefix.prefix_len()) {
+            *left -= 1;
+            if *left == 0 {
+                self.lengths.remove(&prefix.prefix_len());
+            }
+        }
         Some(gone)
     }
 
     /// Forgets what is over.
     pub(crate) fn forget(&mut self, now: Time) {
-        while self.by_end.first().is_some_and(|(until, _)| *until <= now) {
-            if let Some((_, prefix)) = self.by_end.pop_first() {
-                self.by_prefix.remove(&prefix);
-            }
+        while let Some((until, prefix)) = self.by_end.first().copied()
+            && until <= now
+        {
+            self.remove(&prefix);
         }
     }
 
@@ -111,6 +147,10 @@ mod tests {
         assert_eq!(bans.len(), 2);
         bans.forget(Time::from_secs(20).plus(Span::secs(1)));
         assert_eq!(bans.len(), 1);
+        bans.kept_out("192.0.2.2".parse().expect("an address"));
+        bans.kept_out("192.0.2.3".parse().expect("an address"));
+        let prefix = "192.0.2.2/32".parse().expect("a prefix");
+        assert_eq!(bans.get(&prefix).map(|ban| ban.attempts_since), Some(1));
         assert!(bans.remove(&"192.0.2.2/32".parse().expect("a prefix")).is_some());
         assert_eq!(bans.len(), 0);
     }

@@ -114,6 +114,11 @@ impl Timeline {
         (self.now, step)
     }
 
+    /// The time when it was last asked.
+    pub(crate) fn last(&self) -> Time {
+        self.now
+    }
+
     /// A stamp that the machine's clock made, in this time: what is behind or ahead of it stays so by as much.
     pub(crate) fn of_stamp(&self, stamp: Time) -> Time {
         let ahead = self.now.since(self.clock);

@@ -1,0 +1,455 @@
+//! The thread that decides: takes what the others bring, writes it down, hands it to the desk, and carries what the desk
+//! says to whoever acts on it.
+
+mod answers;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, after, never, select};
+use fairban_control::{Asked, Publisher, Walls};
+use fairban_core::effect::{Ban, Effect};
+use fairban_core::event::Service;
+use fairban_core::time::{Span, Time};
+use fairban_firewall::enforcer::{Order as DoorOrder, Shut};
+use fairban_follow::InputStatus;
+use fairban_parse::health::Health;
+use ipnet::IpNet;
+
+use super::alarms::Alarms;
+use super::desk::{Action, By, Desk, Entry, InputNumber};
+use super::doors::{Callback, Doors, Told};
+use super::intake::{Brought, Item};
+use super::keeper::Keeper;
+use super::recorder::Recorder;
+use super::reload::{Reload, Settings};
+use super::told::{self, Place};
+use super::timeline::{Clock, Step, Timeline};
+use crate::error;
+
+/// Lines reach us so much later than their stamps say, seconds cut off included: what is due is decided after that, so that
+/// a login that excuses a failure is not late.
+const LATENESS: Span = Span::secs(2);
+
+/// Positions of inputs without any login line are written down after so many bytes: that much may be read again.
+const READ_BYTES_MAX: u64 = 4 << 20;
+
+/// What the follower's thread brings.
+#[derive(Debug, Default)]
+pub(crate) struct Feed {
+    /// In the order to be taken.
+    pub(crate) brought: Vec<Brought>,
+    /// Counters of the lines read.
+    pub(crate) health: Health,
+    /// Bytes read.
+    pub(crate) bytes: u64,
+    /// Old lines are still being read.
+    pub(crate) behind: bool,
+    /// What is right or wrong with inputs: the input, and a sentence if it is wrong.
+    pub(crate) troubles: Vec<(String, Option<String>)>,
+}
+
+/// What the other threads bring.
+pub(crate) struct Inbox {
+    pub(crate) feed: Receiver<Feed>,
+    pub(crate) asked: Receiver<Asked>,
+    pub(crate) doors: Receiver<Told>,
+    pub(crate) signals: Receiver<Signal>,
+}
+
+/// What the machine's operator or its init system wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Read the configuration again.
+    Reload,
+    /// End.
+    Stop,
+}
+
+/// What is true of the running process.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) started: Time,
+    pub(crate) walls: Walls,
+    pub(crate) state_dir: String,
+}
+
+/// See the module's head.
+pub(crate) struct Office {
+    pub(crate) desk: Desk,
+    pub(crate) keeper: Keeper,
+    pub(crate) recorder: Recorder,
+    pub(crate) doors: Doors,
+    pub(crate) publisher: Publisher,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) timeline: Timeline,
+    pub(crate) facts: Facts,
+    pub(crate) inputs: Arc<Mutex<Vec<InputStatus>>>,
+    pub(crate) reload: Box<dyn Reload>,
+    pub(crate) alarms: Alarms,
+    pub(crate) health: Health,
+    /// The last login of each service.
+    pub(crate) last_event: [Option<Time>; Service::ALL.len()],
+    pub(crate) behind: bool,
+    /// Positions not written down yet.
+    pub(crate) reads: BTreeMap<InputNumber, Vec<u8>>,
+    pub(crate) unread_bytes: u64,
+    /// Pings of systemd's watchdog are due this often.
+    pub(crate) watchdog: Option<Duration>,
+    pub(crate) watchdog_due: Duration,
+}
+
+impl Office {
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self, inbox: &Inbox) {
+        loop {
+            let timer = self.tend().map_or_else(never, after);
+            select! {
+                recv(inbox.feed) -> feed => match feed {
+                    Ok(feed) => self.take(feed),
+                    // The follower ends only when we do, or by a fault of ours.
+                    Err(_) => break,
+                },
+                recv(inbox.asked) -> asked => if let Ok(asked) = asked { self.answer(asked) },
+                recv(inbox.doors) -> told => if let Ok(told) = told { self.doors_told(told) },
+                recv(inbox.signals) -> signal => match signal {
+                    Ok(Signal::Reload) => drop(self.reload_settings()),
+                    Ok(Signal::Stop) | Err(_) => break,
+                },
+                recv(timer) -> _ => {}
+            }
+        }
+        self.close();
+    }
+
+    /// What has to be done without anybody asking; how long until it has to be done again.
+    fn tend(&mut self) -> Option<Duration> {
+        let now = self.now();
+        let due = now.minus(LATENESS);
+        if !self.behind && self.desk.next_deadline().is_some_and(|deadline| deadline <= due) {
+            self.enter(vec![Entry::Tick { time: due }], None);
+        }
+        let mono = self.clock.since_start();
+        let keep = self.keeper.tend(&self.desk, mono);
+        self.tell_trouble(now);
+        let record = self.recorder.tend(mono);
+        if let Some(every) = self.watchdog
+            && mono >= self.watchdog_due
+        {
+            // systemd restarts a service whose deciding thread hangs.
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            self.watchdog_due = mono + every;
+        }
+        let deadline = self.desk.next_deadline().filter(|_| !self.behind).map(|deadline| {
+            let wait = deadline.plus(LATENESS).since(now).as_micros().max(1_000);
+            mono + Duration::from_micros(wait.unsigned_abs())
+        });
+        let watchdog = self.watchdog.map(|_| self.watchdog_due);
+        let next = [keep, record, deadline, watchdog].into_iter().flatten().min();
+        next.map(|next| next.saturating_sub(mono))
+    }
+
+    /// The time now; tells of a clock that jumped.
+    pub(crate) fn now(&mut self) -> Time {
+        let (now, step) = self.timeline.now(&*self.clock);
+        if let Some(step) = step {
+            let (way, span) = match step {
+                Step::Forward(span) => ("forward", span),
+                Step::Back(span) => ("back", span),
+            };
+            let text = format!(
+                "the machine's clock jumped {way} by {}; bans in force stay as long as they were to last",
+                crate::when::length(span)
+            );
+            error::warn(&text, None);
+            self.alarms.raise("clock", "", text, now);
+        }
+        now
+    }
+
+    fn take(&mut self, feed: Feed) {
+        let now = self.now();
+        self.health.absorb(&feed.health);
+        self.unread_bytes += feed.bytes;
+        for (input, trouble) in feed.troubles {
+            match trouble {
+                Some(text) => {
+                    error::warn(&text, None);
+                    self.alarms.raise("input", &input, text, now);
+                }
+                None => self.alarms.end("input", &input),
+            }
+        }
+        let was_behind = std::mem::replace(&mut self.behind, feed.behind);
+        let mut entries = Vec::with_capacity(feed.brought.len() + 1);
+        let mut keys = Vec::new();
+        for brought in feed.brought {
+            self.entries_of(brought, was_behind, &mut keys, &mut entries);
+        }
+        if !entries.is_empty() || self.unread_bytes > READ_BYTES_MAX {
+            self.push_reads(&mut entries);
+            self.enter(entries, Some(&keys));
+        }
+        if was_behind && !self.behind {
+            self.caught_up();
+        }
+    }
+
+    /// Turns what was brought into entries; a position waits until there is a line, or it is time.
+    fn entries_of(
+        &mut self,
+        brought: Brought,
+        was_behind: bool,
+        keys: &mut Vec<(InputNumber, Arc<str>)>,
+        entries: &mut Vec<Entry>,
+    ) {
+        let input = self.number(&brought.key, keys, entries);
+        match brought.item {
+            Item::Read(position) => {
+                self.reads.insert(input, position);
+            }
+            Item::Line(line) => {
+                let mut event = line.event;
+                if !was_behind && self.timeline.is_ahead(event.time) {
+                    self.stamp_ahead(&brought.key, event.time);
+                }
+                event.time = if was_behind {
+                    event.time.min(self.last_now())
+                } else {
+                    self.timeline.of_stamp(event.time)
+                };
+                self.last_event[event.service.index()] = Some(event.time);
+                if let Some(position) = self.reads.remove(&input) {
+                    entries.push(Entry::Read { input, position });
+                }
+                let (number, text, hash) = (line.number, line.text, line.hash);
+                entries.push(Entry::Line { input, line: number, event, text, hash });
+            }
+        }
+    }
+
+    fn last_now(&self) -> Time {
+        self.timeline.last()
+    }
+
+    fn stamp_ahead(&mut self, key: &str, stamp: Time) {
+        let now = self.last_now();
+        let ahead = crate::when::length(stamp.since(now));
+        let text = format!(
+            "stamps of {} are {ahead} ahead of the clock: its time zone is probably not the configured one; the time of \
+             arrival is taken instead",
+            fairban_core::escape::escaped(key.as_bytes())
+        );
+        self.alarms.raise("stamps-ahead", key, text, now);
+    }
+
+    /// The number of an input, which an entry tells the first time.
+    fn number(
+        &self,
+        key: &Arc<str>,
+        keys: &mut Vec<(InputNumber, Arc<str>)>,
+        entries: &mut Vec<Entry>,
+    ) -> InputNumber {
+        if let Some((number, _)) = keys.iter().find(|(_, known)| known == key) {
+            return *number;
+        }
+        let (mut number, new) = self.desk.number_of(key);
+        if new {
+            // Others may have been named in this very batch.
+            let named = entries.iter().filter(|entry| matches!(entry, Entry::Input { .. })).count();
+            number = number.saturating_add(named as InputNumber);
+            entries.push(Entry::Input { number, key: key.to_string() });
+        }
+        keys.push((number, Arc::clone(key)));
+        number
+    }
+
+    fn push_reads(&mut self, entries: &mut Vec<Entry>) {
+        let reads = std::mem::take(&mut self.reads);
+        entries.extend(reads.into_iter().map(|(input, position)| Entry::Read { input, position }));
+        self.unread_bytes = 0;
+    }
+
+    /// Writes entries down, hands them to the desk, and acts on what it says. Returns the number of the first.
+    pub(crate) fn enter(&mut self, entries: Vec<Entry>, keys: Option<&[(InputNumber, Arc<str>)]>) -> u64 {
+        let first = self.keeper.keep(&self.desk, &entries, self.clock.since_start());
+        let live = self.desk.mode().is_live();
+        let mut effects = Vec::new();
+        for (seq, entry) in (first..).zip(&entries) {
+            self.desk.take(seq, entry, &mut effects);
+            let place = match (entry, keys) {
+                (Entry::Line { input, line, .. }, Some(keys)) => {
+                    let key = keys.iter().find(|(number, _)| number == input).map(|(_, key)| &**key);
+                    key.map(|input| Place { input, line: *line })
+                }
+                _ => None,
+            };
+            self.act(seq, &effects, place);
+            effects.clear();
+        }
+        if live && !self.desk.mode().is_live() {
+            self.open_all();
+            error::warn("live was not confirmed in time: watching again, nothing is shut out", None);
+        }
+        first
+    }
+
+    /// Carries effects to whoever acts on them.
+    fn act(&mut self, seq: u64, effects: &[Effect], place: Option<Place<'_>>) {
+        if effects.is_empty() {
+            return;
+        }
+        let enforced = self.desk.mode().is_live() && !self.behind;
+        let now = self.last_now();
+        let mut orders = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Ban(ban) | Effect::Extend { ban, .. } => orders.extend(shut(ban.prefix, ban.until, now).map(DoorOrder::Ban)),
+                Effect::Unban { prefix, .. } => orders.push(DoorOrder::Unban(*prefix)),
+                Effect::Alarm { time, alarm, .. } => self.alarms.engine(alarm, *time),
+                _ => {}
+            }
+        }
+        // First the doors: everything else can wait a millisecond.
+        if enforced && !orders.is_empty() {
+            self.doors.order(orders, None);
+        }
+        self.recorder.effects(seq, effects, &self.desk, place);
+        for effect in effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_))) {
+            if !self.behind {
+                error::log(&told::sentence(effect));
+            }
+            if self.publisher.is_watched()
+                && let Some(event) = told::tail_event(effect, place, enforced)
+            {
+                self.publisher.publish(&event);
+            }
+        }
+    }
+
+    /// The old logs are read: from now on verdicts are carried out, those still in force at once.
+    fn caught_up(&mut self) {
+        let now = self.now();
+        if !self.desk.learnt() {
+            self.enter(vec![Entry::Learnt { time: now.minus(LATENESS) }], None);
+        }
+        error::note(&format!(
+            "all old lines are read; following, {} bans in force, mode {}",
+            self.desk.bans().len(),
+            self.desk.mode().name()
+        ));
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Status("following")]);
+        if self.desk.mode().is_live() {
+            self.shut_all(None);
+        }
+    }
+
+    /// Asks for exactly the bans in force, the newest first.
+    pub(crate) fn shut_all(&mut self, then: Option<Callback>) {
+        let now = self.last_now();
+        let mut bans: Vec<_> = self.desk.bans().iter().collect();
+        bans.sort_by_key(|(_, ban)| std::cmp::Reverse(ban.id));
+        let all: Vec<Shut> = bans.into_iter().filter_map(|(prefix, ban)| shut(*prefix, ban.until, now)).collect();
+        self.doors.order(vec![DoorOrder::Sync(all)], then);
+    }
+
+    /// Opens everything.
+    pub(crate) fn open_all(&mut self) {
+        self.doors.order(vec![DoorOrder::Sync(Vec::new())], None);
+    }
+
+    fn doors_told(&mut self, told: Told) {
+        let now = self.now();
+        match told {
+            Told::WantsSync => {
+                self.alarms.end("enforcer", "");
+                if self.desk.mode().is_live() && !self.behind {
+                    self.shut_all(None);
+                }
+            }
+            Told::Protected(prefix) => {
+                let text = format!("{prefix} is protected and was not shut out; its ban is recorded");
+                error::warn(&text, None);
+                self.alarms.raise("protected", &prefix.to_string(), text, now);
+            }
+            Told::Failed(why) => {
+                let why = fairban_core::escape::escaped(why.as_bytes()).to_string();
+                error::warn(&format!("not shut out: {why}"), None);
+                self.alarms.raise("enforcer", "", why, now);
+            }
+        }
+    }
+
+    /// The operator acted.
+    pub(crate) fn action(&mut self, by: By, action: Action, reason: String) -> u64 {
+        let time = self.now();
+        let entry = Entry::Action { time, by: by.clone(), action: action.clone(), reason: reason.clone() };
+        let seq = self.enter(vec![entry], None);
+        self.recorder.action(seq, time, &by, &action, &reason);
+        seq
+    }
+
+    /// Reads the configuration again and takes it, or keeps the old one and says why.
+    ///
+    /// # Errors
+    /// The configuration is wrong; each complaint is in the text.
+    pub(crate) fn reload_settings(&mut self) -> Result<(u64, Vec<String>), String> {
+        let time = self.now();
+        match self.reload.reload() {
+            Ok(Settings { config, mode, remarks }) => {
+                let config = fairban_core::engine::Config { key: self.desk.config().key, ..config };
+                let seq = self.enter(vec![Entry::Configured { time, config, mode }], None);
+                self.alarms.end("config", "");
+                error::note("the configuration was read again");
+                Ok((seq, remarks))
+            }
+            Err(why) => {
+                error::warn(&format!("the configuration is wrong; the old one stays: {why}"), None);
+                self.alarms.raise("config", "", why.clone(), time);
+                Err(why)
+            }
+        }
+    }
+
+    fn tell_trouble(&mut self, now: Time) {
+        match self.keeper.trouble().map(str::to_owned) {
+            Some(why) => self.alarms.raise(
+                "journal",
+                "",
+                format!("what is decided now is not kept across a restart: {why}"),
+                now,
+            ),
+            None => self.alarms.end("journal", ""),
+        }
+        match self.recorder.trouble() {
+            Some(why) => {
+                self.alarms.raise("database", "", format!("verdicts are not recorded: {why}"), now);
+            }
+            None => self.alarms.end("database", ""),
+        }
+    }
+
+    fn close(mut self) {
+        let mut entries = Vec::new();
+        self.push_reads(&mut entries);
+        if !entries.is_empty() {
+            self.enter(entries, None);
+        }
+        self.recorder.close();
+        self.keeper.close();
+    }
+}
+
+/// A ban as an order, with the seconds that are left of it; `None` if nothing is.
+fn shut(prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
+    let Some(until) = until else { return Some(Shut { prefix, seconds: None }) };
+    let left = until.since(now).as_micros();
+    let seconds = u32::try_from(left.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
+    (left > 0).then_some(Shut { prefix, seconds: Some(seconds) })
+}
+
+/// The summary of a ban that is in force, for those who list them.
+pub(crate) fn by_operator(ban: &Ban) -> bool {
+    ban.reason == fairban_core::effect::RobotKind::Operator
+}

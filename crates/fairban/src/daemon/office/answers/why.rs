@@ -1,0 +1,162 @@
+//! `fairban why`: from what the engine holds now, and from what is on record.
+
+use fairban_control::{
+    About, AccountRow, BanRow, DeviceRow, FailedRow, LoginRow, Moment, PARTS_MAX, Response, Shown, SignalRow,
+    WhyAccount, WhyReport, WhySource, nats,
+};
+use fairban_core::account::AccountKey;
+use fairban_core::effect::SignalSum;
+use fairban_core::engine::{Explanation, Subject};
+use ipnet::IpNet;
+
+use super::{Office, latest, row};
+use crate::explain::{outcome_words, signal_words};
+use crate::tally::show_account;
+
+impl Office {
+    pub(super) fn why(&mut self, about: &About, at: Option<Moment>) -> Response {
+        if let Some(at) = at {
+            return self.recorder.why(about, at.time());
+        }
+        let told = match about {
+            About::Prefix(prefix) => self.why_source(*prefix).map(WhyReport::Source),
+            About::Account(account) => {
+                self.why_account(&AccountKey::new(&account.bytes())).map(WhyReport::Account)
+            }
+        };
+        let about = match about {
+            About::Prefix(prefix) => Shown::of(prefix.to_string()),
+            About::Account(account) => account.clone(),
+        };
+        told.map_or(Response::NothingKnown { about }, |why| Response::Why(Box::new(why)))
+    }
+
+    fn why_source(&mut self, asked: IpNet) -> Option<WhySource> {
+        let now = self.now();
+        let told = self.desk.engine().explain(&Subject::Source(asked.addr()));
+        let history = self.recorder.history_of_prefix(asked, PARTS_MAX);
+        let ban = self.ban_around(asked);
+        let allowed = self.desk.allowlist().into_iter().find(|prefix| prefix.contains(&asked));
+        if told.is_none() && history.is_empty() && ban.is_none() && allowed.is_none() {
+            return None;
+        }
+        let banned = ban.is_some();
+        let told = told.unwrap_or(Explanation {
+            prefix: None,
+            evidence: fairban_core::nats::Nats::ZERO,
+            limit: fairban_core::nats::Nats::ZERO,
+            signals: Vec::new(),
+            attempts: 0,
+            accounts: Vec::new(),
+            samples: Vec::new(),
+            ban: None,
+            remarks: Vec::new(),
+        });
+        let last_seen = told.accounts.iter().map(|account| account.time).max();
+        let (changed_by, remarks): (Vec<_>, Vec<_>) =
+            told.remarks.into_iter().partition(|remark| remark.contains("would "));
+        Some(WhySource {
+            source: told.prefix.unwrap_or(asked),
+            at: Moment::from(now),
+            allowed,
+            first_seen: None,
+            last_seen: latest(last_seen, None).map(Moment::from),
+            attempts: u64::from(told.attempts),
+            evidence: nats(told.evidence),
+            limit: nats(told.limit),
+            signals: told.signals.iter().take(PARTS_MAX).map(signal_row).collect(),
+            accounts: told
+                .accounts
+                .iter()
+                .take(PARTS_MAX)
+                .map(|account| AccountRow {
+                    account: Shown::spelt(show_account(&account.account)),
+                    outcome: Shown::of(outcome_words(account.last)),
+                    failures: u64::from(account.failures),
+                    successes: u64::from(account.successes),
+                    last: Moment::from(account.time),
+                })
+                .collect(),
+            samples: told.samples.iter().take(PARTS_MAX).map(Shown::of).collect(),
+            ban,
+            banned,
+            remarks: remarks.into_iter().take(PARTS_MAX).map(Shown::spelt).collect(),
+            changed_by: changed_by.into_iter().take(PARTS_MAX).map(Shown::spelt).collect(),
+            history,
+        })
+    }
+
+    /// The ban in force that holds the prefix.
+    fn ban_around(&mut self, asked: IpNet) -> Option<BanRow> {
+        let now = self.now();
+        let live = self.desk.mode().is_live() && !self.behind;
+        let lengths = (0..=asked.prefix_len()).rev();
+        let around = lengths.filter_map(|length| IpNet::new(asked.addr(), length).ok().map(|net| net.trunc()));
+        let mut bans = around.filter_map(|net| Some((net, self.desk.bans().get(&net)?)));
+        bans.find(|(_, ban)| ban.until.is_none_or(|until| until > now)).map(|(net, ban)| row(net, ban, live))
+    }
+
+    fn why_account(&mut self, key: &AccountKey) -> Option<WhyAccount> {
+        let now = self.now();
+        let history = self.recorder.history_of_account(key, PARTS_MAX);
+        let told = self.desk.engine().explain(&Subject::Account(key.clone()));
+        if told.is_none() && history.is_empty() {
+            return None;
+        }
+        let accounts = told.as_ref().map(|told| told.accounts.clone()).unwrap_or_default();
+        let (logins, failed): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|told| told.successes > 0);
+        let devices = self.desk.tally().stale_devices.iter().filter(|((account, _), _)| account.as_ref() == Some(key));
+        let devices = devices.take(PARTS_MAX).map(|((_, source), device)| DeviceRow {
+            source: IpNet::from(*source),
+            failures: u64::from(device.failures),
+            since: Moment::from(device.since),
+            last: Some(Moment::from(device.last)),
+        });
+        let mut failed: Vec<FailedRow> = failed
+            .into_iter()
+            .map(|told| FailedRow {
+                source: IpNet::from(told.source),
+                failures: u64::from(told.failures),
+                last: Moment::from(told.time),
+                banned: self.desk.bans().get(&IpNet::from(told.source)).is_some(),
+            })
+            .collect();
+        failed.sort_by_key(|row| std::cmp::Reverse(row.last));
+        failed.truncate(PARTS_MAX);
+        let mut logins: Vec<LoginRow> = logins
+            .into_iter()
+            .map(|told| LoginRow {
+                source: IpNet::from(told.source),
+                last: Moment::from(told.time),
+                failures: u64::from(told.failures),
+            })
+            .collect();
+        logins.sort_by_key(|row| std::cmp::Reverse(row.last));
+        logins.truncate(PARTS_MAX);
+        Some(WhyAccount {
+            account: Shown::of(key.as_bytes()),
+            at: Moment::from(now),
+            logins,
+            devices: devices.collect(),
+            strangers: failed.len() as u64,
+            failed,
+            remarks: told
+                .map(|told| told.remarks)
+                .unwrap_or_default()
+                .into_iter()
+                .take(PARTS_MAX)
+                .map(Shown::spelt)
+                .collect(),
+            history,
+        })
+    }
+}
+
+fn signal_row(sum: &SignalSum) -> SignalRow {
+    SignalRow {
+        name: Shown::of(sum.signal.name()),
+        count: u64::from(sum.count),
+        nats: nats(sum.nats),
+        meaning: Some(Shown::of(signal_words(sum.signal))),
+    }
+}
