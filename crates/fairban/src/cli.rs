@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use fairban_core::account::AccountKey;
 use fairban_core::engine::Subject;
@@ -62,8 +62,29 @@ pub(crate) enum Verb {
         /// Which shell.
         shell: Shell,
     },
-    /// Print the man page, for example: fairban man | man -l -
-    Man,
+    /// Print a man page, for example: fairban man | man -l -
+    Man {
+        /// Which page: that of the program or that of its configuration.
+        #[arg(value_enum, default_value = "fairban")]
+        page: Page,
+    },
+}
+
+/// What `fairban man` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Page {
+    /// fairban(1)
+    #[value(name = "fairban")]
+    Program,
+    /// fairban.toml(5)
+    #[value(name = "fairban.toml")]
+    Config,
+    /// The reference of the configuration in Markdown.
+    #[value(name = "config.md", hide = true)]
+    Reference,
+    /// A configuration with every key, commented out.
+    #[value(name = "example")]
+    Example,
 }
 
 #[derive(Args, Debug)]
@@ -197,7 +218,7 @@ impl std::fmt::Display for Rule {
     }
 }
 
-fn parse_span(text: &str) -> Result<Span, String> {
+pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
     let wrong = || format!("'{text}' is not a time such as 90s, 10m, 1h or 7d");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
@@ -224,7 +245,7 @@ pub(crate) fn show_span(span: Span) -> String {
     format!("{}{letter}", secs / size)
 }
 
-fn parse_zone(text: &str) -> Result<TimeZone, String> {
+pub(crate) fn parse_zone(text: &str) -> Result<TimeZone, String> {
     let parser = jiff::fmt::temporal::DateTimeParser::new();
     parser.parse_time_zone(text).map_err(|_| match nearest_zone(text) {
         Some(near) => format!("there is no such time zone; did you mean {near}?"),

@@ -3,6 +3,7 @@
 //! Verbs are in [`cli`]; the main job, `replay`, is put together in [`replay`].
 
 mod cli;
+mod config;
 mod documents;
 mod error;
 mod explain;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     let done = match cli.verb {
         Verb::Replay(args) => replay::replay(&args),
         Verb::Completions { shell } => documents::completions(shell),
-        Verb::Man => documents::man(),
+        Verb::Man { page } => documents::man(page),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
