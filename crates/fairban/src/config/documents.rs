@@ -108,7 +108,8 @@ pub(crate) fn example() -> String {
         for (at, key) in keys_of(section).enumerate() {
             file.push_str(if at > 0 || !section.name.is_empty() { "\n" } else { "" });
             file.push_str(&wrapped(key.text, "# ", 100));
-            let _ = writeln!(file, "# Value: {}. Default: {}. {}", key.kind, key.default, key.applies.sentence());
+            let _ =
+                writeln!(file, "# Value: {}. Default: {}. {}", key.kind, key.default, key.applies.sentence());
             let value = if is_toml(key.default) && key.default != "[]" { key.default } else { key.example };
             let _ = writeln!(file, "#{} = {value}", key.short());
         }

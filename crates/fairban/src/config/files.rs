@@ -181,19 +181,21 @@ impl Allowed {
 
 /// The elements of a file of `allow`, one a line, with their places.
 fn elements(text: &str) -> impl Iterator<Item = (Range<usize>, Result<Allow, values::Wrong>)> {
-    text.split_inclusive('\n').scan(0, |at, line| {
-        let from = *at;
-        *at += line.len();
-        Some((from, line))
-    })
-    .filter_map(|(from, line)| {
-        let element = line.split('#').next().unwrap_or_default();
-        let from = from + (element.len() - element.trim_start().len());
-        let element = element.trim();
-        (!element.is_empty()).then(|| {
-            let nested = values::Wrong { why: "a file of a file is not read".to_owned(), ..Default::default() };
-            let read = if element.starts_with('/') { Err(nested) } else { values::allow(element) };
-            (from..from + element.len(), read)
+    text.split_inclusive('\n')
+        .scan(0, |at, line| {
+            let from = *at;
+            *at += line.len();
+            Some((from, line))
         })
-    })
+        .filter_map(|(from, line)| {
+            let element = line.split('#').next().unwrap_or_default();
+            let from = from + (element.len() - element.trim_start().len());
+            let element = element.trim();
+            (!element.is_empty()).then(|| {
+                let nested =
+                    values::Wrong { why: "a file of a file is not read".to_owned(), ..Default::default() };
+                let read = if element.starts_with('/') { Err(nested) } else { values::allow(element) };
+                (from..from + element.len(), read)
+            })
+        })
 }

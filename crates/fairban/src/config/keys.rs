@@ -256,7 +256,7 @@ pub(crate) const KEYS: [Key; 29] = [
     key(
         "bans.longest",
         "time, at most \"365d\"",
-        "\"7d\"",
+        "\"1w\"",
         "\"30d\"",
         Applies::Reload,
         "The longest ban of a source at which nobody ever logged in.",
@@ -264,7 +264,7 @@ pub(crate) const KEYS: [Key; 29] = [
     key(
         "bans.longest_familiar",
         "time, at most that of longest",
-        "\"24h\"",
+        "\"1d\"",
         "\"4h\"",
         Applies::Reload,
         "The longest ban of a source at which somebody ever logged in. Addresses change hands, many of them daily.",
@@ -370,7 +370,8 @@ pub(crate) fn hint(section: &str, typed: &str) -> Option<String> {
         return Some((*text).to_owned());
     }
     let here = KEYS.iter().filter(|key| key.section() == section).map(Key::short);
-    let sections = SECTIONS.iter().map(|section| section.name).filter(|name| section.is_empty() && !name.is_empty());
+    let sections =
+        SECTIONS.iter().map(|section| section.name).filter(|name| section.is_empty() && !name.is_empty());
     if let Some(near) = nearest(&lower, here.chain(sections)) {
         return Some(format!("did you mean {near}?"));
     }
@@ -384,7 +385,8 @@ pub(crate) fn hint(section: &str, typed: &str) -> Option<String> {
 
 /// The candidate that differs least, if it differs by little.
 pub(crate) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let (distance, near) =
-        candidates.map(|name| (strsim::damerau_levenshtein(typed, name), name)).min_by_key(|(distance, _)| *distance)?;
+    let (distance, near) = candidates
+        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
+        .min_by_key(|(distance, _)| *distance)?;
     (distance <= 1 + typed.len() / 4).then_some(near)
 }

@@ -87,7 +87,9 @@ impl Reader {
             "mode" => teller.put(&mut config.mode, key, value, values::mode),
             "services" => teller.put(&mut config.services, key, value, values::services),
             "allow" => self.allow(key, value, teller),
-            "allow_refresh" => teller.put(&mut config.allow_refresh, key, value, |v| values::span(v, 10, 7 * DAY)),
+            "allow_refresh" => {
+                teller.put(&mut config.allow_refresh, key, value, |v| values::span(v, 10, 7 * DAY))
+            }
             "timezone" => teller.put(&mut config.timezone, key, value, values::zone),
             "discover" => teller.put(&mut config.discover, key, value, values::flag),
             "read_back" => teller.put(&mut config.read_back, key, value, |v| values::span(v, 0, YEAR)),
@@ -107,7 +109,9 @@ impl Reader {
             "control.status_for_all" => {
                 teller.put(&mut config.control.status_for_all, key, value, values::flag);
             }
-            "history.keep" => teller.put(&mut config.history.keep, key, value, |v| values::span(v, DAY, 10 * YEAR)),
+            "history.keep" => {
+                teller.put(&mut config.history.keep, key, value, |v| values::span(v, DAY, 10 * YEAR))
+            }
             "history.megabytes" => teller.put(&mut config.history.megabytes, key, value, |v| {
                 values::whole(v, 8, 65_536).map(|n| n as u32)
             }),
@@ -142,7 +146,12 @@ impl Reader {
         };
         let Some(tables) = tables else {
             let help = "write [[input]], with two brackets: there may be several".to_owned();
-            return teller.tell(span, "input is a list of tables".to_owned(), "not one".to_owned(), Some(help));
+            return teller.tell(
+                span,
+                "input is a list of tables".to_owned(),
+                "not one".to_owned(),
+                Some(help),
+            );
         };
         for (table, table_span) in tables {
             self.input(table, &table_span.unwrap_or_else(|| span.clone()), teller);
@@ -176,7 +185,8 @@ impl Reader {
                     let message = "from is only for syslog over the network".to_owned();
                     return teller.tell(span, message, "in this input".to_owned(), None);
                 }
-                if draft.senders.is_none() && listens_apart.is_some_and(|address| !address.ip().is_loopback()) {
+                if draft.senders.is_none() && listens_apart.is_some_and(|address| !address.ip().is_loopback())
+                {
                     let message = "others than this machine can reach this address".to_owned();
                     let help = "say from whom lines are taken: from = [\"192.0.2.0/28\"]".to_owned();
                     return teller.tell(span, message, "in this input".to_owned(), Some(help));
@@ -193,7 +203,12 @@ impl Reader {
                 teller.tell(span, "this input names no source".to_owned(), "here".to_owned(), Some(help));
             }
             Err(_) => {
-                teller.tell(span, "this input names several sources".to_owned(), "here".to_owned(), Some(help));
+                teller.tell(
+                    span,
+                    "this input names several sources".to_owned(),
+                    "here".to_owned(),
+                    Some(help),
+                );
             }
         }
     }
@@ -205,7 +220,9 @@ impl Reader {
             config.discover.value = false;
         }
         let doubles: Vec<usize> = (0..config.inputs.len())
-            .filter(|&at| config.inputs[..at].iter().any(|one| one.from.value == config.inputs[at].from.value))
+            .filter(|&at| {
+                config.inputs[..at].iter().any(|one| one.from.value == config.inputs[at].from.value)
+            })
             .collect();
         for at in doubles {
             let (source, span) = self.input_places[at].clone();
@@ -224,7 +241,8 @@ impl Reader {
             let place = self.places.get(shorter).or_else(|| self.places.get(longer));
             if let (true, Some((source, span))) = (short > long, place) {
                 let show = crate::cli::show_span;
-                let message = format!("{shorter} ({}) is longer than {longer} ({})", show(*short), show(*long));
+                let message =
+                    format!("{shorter} ({}) is longer than {longer} ({})", show(*short), show(*long));
                 self.problems.push(Problem::at(source, span.clone(), message, "here".to_owned()));
             }
         }

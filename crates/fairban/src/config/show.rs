@@ -50,7 +50,10 @@ impl Config {
             one("discover", &self.discover, bool::to_string),
             one("read_back", &self.read_back, span),
             one("state_dir", &self.state_dir, |path| text(&path.display().to_string())),
-            Shown { value: text(&self.key_file().display().to_string()), ..one("key_file", &self.key_file, |_| String::new()) },
+            Shown {
+                value: text(&self.key_file().display().to_string()),
+                ..one("key_file", &self.key_file, |_| String::new())
+            },
             one("user", &self.user, |name| text(name)),
             one("group", &self.group, |name| or_words(name.as_deref(), "main group of user")),
         ]);

@@ -319,7 +319,8 @@ fn dns_name(text: &str) -> Result<String, Wrong> {
     if name.len() <= 253 && name.contains('.') && last_is_word && name.split('.').all(label) {
         return Ok(name);
     }
-    let help = "allow holds prefixes (192.0.2.0/24), DNS names with a dot (monitor.example.net) and files (/etc/…)";
+    let help =
+        "allow holds prefixes (192.0.2.0/24), DNS names with a dot (monitor.example.net) and files (/etc/…)";
     Err(Wrong::new("this is neither an address nor a DNS name").help(help.replace('…', "...")))
 }
 
@@ -353,7 +354,10 @@ pub(crate) fn journal(value: &Value) -> Result<Vec<String>, Wrong> {
 pub(crate) fn listen(value: &Value) -> Result<Listen, Wrong> {
     let text = text(value)?;
     let address = |text: &str| {
-        let wrong = || Wrong::new("this names no address and port").help("for example udp:127.0.0.1:5514, tcp:[::1]:5514");
+        let wrong = || {
+            Wrong::new("this names no address and port")
+                .help("for example udp:127.0.0.1:5514, tcp:[::1]:5514")
+        };
         text.parse::<SocketAddr>().ok().filter(|address| address.port() != 0).ok_or_else(wrong)
     };
     match text.split_once(':') {
