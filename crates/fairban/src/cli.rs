@@ -22,6 +22,14 @@ Exit codes:
   69  the environment: no log could be read, the output could not be written
   78  a file that steers fairban is wrong, such as a state file of another version";
 
+const CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0   all is well; there may be advice
+  1   something needs doing: the warnings say what
+  2   the command line was wrong
+  69  the environment: the inputs could not be tried, the output could not be written
+  78  the configuration is wrong: each mistake is shown with its file, line and column";
+
 const REPLAY_EXAMPLES: &str = "\
 Examples:
   fairban replay                                     find the usual logs and read them
@@ -57,6 +65,15 @@ pub(crate) enum Verb {
     /// no rights but to read the logs.
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(Box<ReplayArgs>),
+    /// Is the configuration right, and can the service see what it needs?
+    ///
+    /// Validates the configuration, tries every input as the user that the service runs as, says what each log shows and what
+    /// would run, and how the servers' logs could tell more. What is in the way comes with the command that removes it.
+    #[command(after_help = CHECK_EXIT_CODES)]
+    Check(CheckArgs),
+    /// Try inputs for `fairban check`: reads and writes JSON, and is of no use to people
+    #[command(hide = true)]
+    TryInputs,
     /// Print the completions of a shell, for example: fairban completions bash
     Completions {
         /// Which shell.
@@ -85,6 +102,24 @@ pub(crate) enum Page {
     /// A configuration with every key, commented out.
     #[value(name = "example")]
     Example,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The configuration; its drop-ins are in the folder of the same name that ends in .d
+    /// [default: /etc/fairban/fairban.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print every value and where it comes from, and nothing else
+    #[arg(long)]
+    pub(crate) effective: bool,
+
+    /// Print one JSON object a line, and nothing else, on standard output
+    ///
+    /// The actions are config-error, value (with --effective), input, finding, and summary last.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -37,7 +37,7 @@ fn man_page() -> io::Result<Vec<u8>> {
     whole.render_name_section(&mut page)?;
     whole.render_synopsis_section(&mut page)?;
     whole.render_description_section(&mut page)?;
-    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help" && !verb.is_hide_set()) {
         page.extend_from_slice(format!(".SH \"FAIRBAN {}\"\n", verb.get_name().to_uppercase()).as_bytes());
         let verb = clap_mangen::Man::new(verb.clone());
         verb.render_synopsis_section(&mut page)?;

@@ -103,6 +103,12 @@ pub(crate) fn note(message: &str) {
     print(AnsiColor::Green.on_default(), "note", message);
 }
 
+/// Prints text that was made up for a terminal already.
+pub(crate) fn raw(text: &str) {
+    // Where standard error is gone nobody can be told.
+    let _ = write!(anstream::stderr(), "{text}");
+}
+
 fn print(style: Style, label: &str, text: &str) {
     // Where standard error is gone nobody can be told.
     let _ = writeln!(anstream::stderr(), "{style}{label}:{style:#} {text}");

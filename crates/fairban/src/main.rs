@@ -2,6 +2,8 @@
 //!
 //! Verbs are in [`cli`]; the main job, `replay`, is put together in [`replay`].
 
+mod accounts;
+mod check;
 mod cli;
 mod config;
 mod documents;
@@ -33,6 +35,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.verb {
         Verb::Replay(args) => replay::replay(&args),
+        Verb::Check(args) => match check::check(&args) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
+        Verb::TryInputs => check::answer(),
         Verb::Completions { shell } => documents::completions(shell),
         Verb::Man { page } => documents::man(page),
     };

@@ -91,7 +91,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "services",
-        "list of service names",
+        "a list of service names",
         "all of them",
         "[\"sshd\", \"dovecot\"]",
         Applies::Reload,
@@ -99,7 +99,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "allow",
-        "list of prefixes, DNS names and files",
+        "a list of prefixes, DNS names and files",
         "[]",
         "[\"192.0.2.0/24\", \"2001:db8:7::/48\", \"monitor.example.net\", \"/etc/fairban/offices\"]",
         Applies::Reload,
@@ -109,7 +109,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "allow_refresh",
-        "time, at least \"10s\"",
+        "a time, at least \"10s\"",
         "\"10m\"",
         "\"1h\"",
         Applies::Reload,
@@ -117,7 +117,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "timezone",
-        "name of a time zone",
+        "the name of a time zone",
         "the system's",
         "\"Europe/Berlin\"",
         Applies::Restart,
@@ -135,7 +135,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "read_back",
-        "time, or \"0s\" for not at all",
+        "a time, or \"0s\" for not at all",
         "\"30d\"",
         "\"7d\"",
         Applies::Restart,
@@ -144,7 +144,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "state_dir",
-        "absolute path",
+        "an absolute path",
         "\"/var/lib/fairban\"",
         "\"/srv/fairban\"",
         Applies::Restart,
@@ -152,7 +152,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "key_file",
-        "absolute path",
+        "an absolute path",
         "the file key in state_dir",
         "\"/etc/fairban/key\"",
         Applies::Restart,
@@ -161,7 +161,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "user",
-        "name of a user",
+        "the name of a user",
         "\"fairban\"",
         "\"logwatch\"",
         Applies::Restart,
@@ -170,7 +170,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "group",
-        "name of a group",
+        "the name of a group",
         "the main group of user",
         "\"logs\"",
         Applies::Restart,
@@ -178,7 +178,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "input.file",
-        "absolute path, or a pattern with *, ? and [...]",
+        "an absolute path, or a pattern with *, ? and [...]",
         "none",
         "\"/var/log/mail.log\"",
         Applies::Restart,
@@ -187,7 +187,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "input.multilog",
-        "absolute path",
+        "an absolute path",
         "none",
         "\"/var/log/qmail/pop3d\"",
         Applies::Restart,
@@ -195,7 +195,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "input.journal",
-        "list of matches",
+        "a list of matches",
         "none",
         "[\"_SYSTEMD_UNIT=ssh.service\", \"_SYSTEMD_UNIT=dovecot.service\"]",
         Applies::Restart,
@@ -213,7 +213,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "input.pipe",
-        "absolute path",
+        "an absolute path",
         "none",
         "\"/run/fairban/log\"",
         Applies::Restart,
@@ -222,7 +222,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "input.from",
-        "list of prefixes",
+        "a list of prefixes",
         "this machine",
         "[\"192.0.2.0/28\"]",
         Applies::Restart,
@@ -231,7 +231,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "input.services",
-        "list of service names",
+        "a list of service names",
         "those of services",
         "[\"sshd\"]",
         Applies::Restart,
@@ -239,7 +239,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "input.timezone",
-        "name of a time zone",
+        "the name of a time zone",
         "that of timezone",
         "\"UTC\"",
         Applies::Restart,
@@ -247,7 +247,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "bans.first",
-        "time, at least \"1m\"",
+        "a time, at least \"1m\"",
         "\"1h\"",
         "\"30m\"",
         Applies::Reload,
@@ -255,7 +255,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "bans.longest",
-        "time, at most \"365d\"",
+        "a time, at most \"365d\"",
         "\"1w\"",
         "\"30d\"",
         Applies::Reload,
@@ -263,7 +263,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "bans.longest_familiar",
-        "time, at most that of longest",
+        "a time, at most that of longest",
         "\"1d\"",
         "\"4h\"",
         Applies::Reload,
@@ -271,7 +271,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "bans.ladder",
-        "whole number from 1 to 16",
+        "a whole number from 1 to 16",
         "4",
         "2",
         Applies::Reload,
@@ -288,7 +288,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "control.socket",
-        "absolute path",
+        "an absolute path",
         "\"/run/fairban/control.sock\"",
         "\"/var/run/fairban.sock\"",
         Applies::Restart,
@@ -296,7 +296,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "control.group",
-        "name of a group",
+        "the name of a group",
         "nobody but root",
         "\"adm\"",
         Applies::Restart,
@@ -312,7 +312,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "history.keep",
-        "time, at least \"1d\"",
+        "a time, at least \"1d\"",
         "\"90d\"",
         "\"365d\"",
         Applies::Reload,
@@ -320,7 +320,7 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "history.megabytes",
-        "whole number from 8 to 65536",
+        "a whole number from 8 to 65536",
         "64",
         "256",
         Applies::Reload,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
@@ -12,7 +12,6 @@ use crate::error::shown;
 /// The text of a file that was read, control characters replaced so that it may be shown.
 #[derive(Debug)]
 pub(crate) struct Source {
-    pub(crate) path: PathBuf,
     pub(crate) name: Arc<str>,
     pub(crate) text: String,
     named: NamedSource<String>,
@@ -24,7 +23,7 @@ impl Source {
     pub(crate) fn new(path: &Path, text: String, drop_in: bool) -> Source {
         let name = shown(path);
         let named = NamedSource::new(name.clone(), printable(&text));
-        Source { path: path.to_owned(), name: name.into(), text, named, drop_in }
+        Source { name: name.into(), text, named, drop_in }
     }
 
     /// Line and column of a byte, both from 1.
@@ -84,6 +83,11 @@ impl Problem {
 
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What stands under the caret.
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.place.as_ref().map(|(.., label)| label.as_str())
     }
 
     pub(crate) fn remedy(&self) -> Option<&str> {
