@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use fairban_core::account::AccountKey;
 use fairban_core::engine::Subject;
@@ -21,6 +21,14 @@ Exit codes:
   70  a fault of fairban itself: please report it
   69  the environment: no log could be read, the output could not be written
   78  a file that steers fairban is wrong, such as a state file of another version";
+
+const CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0   all is well; there may be advice
+  1   something needs doing: the warnings say what
+  2   the command line was wrong
+  69  the environment: the inputs could not be tried, the output could not be written
+  78  the configuration is wrong: each mistake is shown with its file, line and column";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
@@ -57,13 +65,61 @@ pub(crate) enum Verb {
     /// no rights but to read the logs.
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(Box<ReplayArgs>),
+    /// Is the configuration right, and can the service see what it needs?
+    ///
+    /// Validates the configuration, tries every input as the user that the service runs as, says what each log shows and what
+    /// would run, and how the servers' logs could tell more. What is in the way comes with the command that removes it.
+    #[command(after_help = CHECK_EXIT_CODES)]
+    Check(CheckArgs),
+    /// Try inputs for `fairban check`: reads and writes JSON, and is of no use to people
+    #[command(hide = true)]
+    TryInputs,
     /// Print the completions of a shell, for example: fairban completions bash
     Completions {
         /// Which shell.
         shell: Shell,
     },
-    /// Print the man page, for example: fairban man | man -l -
-    Man,
+    /// Print a man page, for example: fairban man | man -l -
+    Man {
+        /// Which page: that of the program or that of its configuration.
+        #[arg(value_enum, default_value = "fairban")]
+        page: Page,
+    },
+}
+
+/// What `fairban man` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Page {
+    /// fairban(1)
+    #[value(name = "fairban")]
+    Program,
+    /// fairban.toml(5)
+    #[value(name = "fairban.toml")]
+    Config,
+    /// The reference of the configuration in Markdown.
+    #[value(name = "config.md", hide = true)]
+    Reference,
+    /// A configuration with every key, commented out.
+    #[value(name = "example")]
+    Example,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The configuration; its drop-ins are in the folder of the same name that ends in .d
+    /// [default: /etc/fairban/fairban.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print every value and where it comes from, and nothing else
+    #[arg(long)]
+    pub(crate) effective: bool,
+
+    /// Print one JSON object a line, and nothing else, on standard output
+    ///
+    /// The actions are config-error, value (with --effective), input, finding, and summary last.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -197,7 +253,7 @@ impl std::fmt::Display for Rule {
     }
 }
 
-fn parse_span(text: &str) -> Result<Span, String> {
+pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
     let wrong = || format!("'{text}' is not a time such as 90s, 10m, 1h or 7d");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
@@ -224,7 +280,7 @@ pub(crate) fn show_span(span: Span) -> String {
     format!("{}{letter}", secs / size)
 }
 
-fn parse_zone(text: &str) -> Result<TimeZone, String> {
+pub(crate) fn parse_zone(text: &str) -> Result<TimeZone, String> {
     let parser = jiff::fmt::temporal::DateTimeParser::new();
     parser.parse_time_zone(text).map_err(|_| match nearest_zone(text) {
         Some(near) => format!("there is no such time zone; did you mean {near}?"),

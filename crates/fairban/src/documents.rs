@@ -1,4 +1,4 @@
-//! Completions and the man page, from the definitions in [`crate::cli`].
+//! Completions and man pages, from the definitions in [`crate::cli`] and [`crate::config::keys`].
 
 use std::io;
 
@@ -6,7 +6,8 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::Done;
-use crate::cli::Cli;
+use crate::cli::{Cli, Page};
+use crate::config;
 use crate::error::Failure;
 
 /// Prints the completions of a shell.
@@ -16,12 +17,17 @@ pub(crate) fn completions(shell: Shell) -> Done {
     print(&script)
 }
 
-/// Prints the man page: `fairban`, then each verb.
-pub(crate) fn man() -> Done {
-    let rendered = man_page().map_err(|error| Failure::output(&error))?;
-    print(&rendered)
+/// Prints a page.
+pub(crate) fn man(page: Page) -> Done {
+    match page {
+        Page::Program => print(&man_page().map_err(|error| Failure::output(&error))?),
+        Page::Config => print(config::documents::man_page().as_bytes()),
+        Page::Reference => print(config::documents::markdown().as_bytes()),
+        Page::Example => print(config::documents::example().as_bytes()),
+    }
 }
 
+/// `fairban`, then each verb.
 fn man_page() -> io::Result<Vec<u8>> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
@@ -31,7 +37,7 @@ fn man_page() -> io::Result<Vec<u8>> {
     whole.render_name_section(&mut page)?;
     whole.render_synopsis_section(&mut page)?;
     whole.render_description_section(&mut page)?;
-    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help" && !verb.is_hide_set()) {
         page.extend_from_slice(format!(".SH \"FAIRBAN {}\"\n", verb.get_name().to_uppercase()).as_bytes());
         let verb = clap_mangen::Man::new(verb.clone());
         verb.render_synopsis_section(&mut page)?;

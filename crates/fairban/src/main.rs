@@ -2,9 +2,12 @@
 //!
 //! Verbs are in [`cli`]; the main job, `replay`, is put together in [`replay`].
 
+mod accounts;
+mod check;
 mod cli;
 #[allow(dead_code, reason = "tied in next")]
 mod daemon;
+mod config;
 mod documents;
 mod error;
 mod explain;
@@ -34,8 +37,13 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.verb {
         Verb::Replay(args) => replay::replay(&args),
+        Verb::Check(args) => match check::check(&args) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
+        Verb::TryInputs => check::answer(),
         Verb::Completions { shell } => documents::completions(shell),
-        Verb::Man => documents::man(),
+        Verb::Man { page } => documents::man(page),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,7 +21,7 @@ const LOG_NAMES: [(&str, &str); 6] = [
 const SERVICE_FOLDERS: [&str; 4] = ["service", "var/service", "etc/service", "var/qmail/supervise"];
 
 /// At most so many multilog folders are looked for in `/var/log`, and two levels deep.
-const FOLDERS_MAX: usize = 4_096;
+pub(super) const FOLDERS_MAX: usize = 4_096;
 
 /// Searches below `root` and says what was found, and what may not be read.
 ///
@@ -62,16 +62,17 @@ fn nothing_found(root: &Path, refused: usize) -> Failure {
     )
 }
 
+/// What there is in the usual places.
 #[derive(Default)]
-struct Places {
-    logs: Vec<PathBuf>,
-    multilog_folders: Vec<PathBuf>,
+pub(super) struct Places {
+    pub(super) logs: Vec<PathBuf>,
+    pub(super) multilog_folders: Vec<PathBuf>,
     /// Folders that exist and may not be listed.
-    closed: Vec<(PathBuf, io::Error)>,
+    pub(super) closed: Vec<(PathBuf, io::Error)>,
 }
 
 impl Places {
-    fn search(root: &Path) -> Places {
+    pub(super) fn search(root: &Path) -> Places {
         let mut places = Places::default();
         let var_log = root.join("var/log");
         for path in places.list(&var_log) {

@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Family(PathBuf);
 
 impl Family {
+    /// Whether `path` is the one that is written to: no rotation and no compression has renamed it.
+    pub(crate) fn is(&self, path: &Path) -> bool {
+        self.0 == path
+    }
+
     pub(crate) fn of(path: &Path) -> Family {
         let Some(name) = path.file_name().map(std::ffi::OsStr::as_bytes) else {
             return Family(path.to_owned());

@@ -5,6 +5,7 @@ pub(crate) mod blocks;
 mod discover;
 mod family;
 mod format;
+pub(crate) mod live;
 mod rights;
 
 use std::collections::BTreeSet;

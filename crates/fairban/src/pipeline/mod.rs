@@ -9,7 +9,7 @@
 //! What is absent: any way for the speed of a thread to change the order or the number of events. Logs are opened when
 //! their time comes, so a long rotated set needs no more memory than one file.
 
-mod clock;
+pub(crate) mod clock;
 mod doubles;
 mod feed;
 mod parse;

@@ -31,7 +31,7 @@ pub(crate) fn about(service: Service, health: &ServiceHealth, blindness: Blindne
 }
 
 /// The log shows no successes: why that is, and what to change.
-const fn blind(service: Service) -> &'static str {
+pub(crate) const fn blind(service: Service) -> &'static str {
     match service {
         Service::Vpopmail => {
             "vpopmail's log shows no logins, so honest failures cannot be told from others there: it was built with \

@@ -1,6 +1,6 @@
 //! The report for a person: 80 columns, no colour but on a terminal, every byte from outside escaped before it comes here.
 
-mod advice;
+pub(crate) mod advice;
 mod chart;
 mod logs;
 mod sections;

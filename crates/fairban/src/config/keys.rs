@@ -1,0 +1,392 @@
+//! Every key of the configuration: the one table from which the reference, the man page and the example are made, and
+//! against which files are read. A key that is not here is an error, one that is here is read.
+
+/// When a changed value counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Applies {
+    /// After `fairban reload`.
+    Reload,
+    /// When the service starts again: walls, sockets and users are settled at its start. Nothing is lost by that.
+    Restart,
+    /// Where there is no state yet; later the operator's word counts.
+    FreshState,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    /// With its table: `bans.first`, `input.file`.
+    pub(crate) name: &'static str,
+    /// What its values are.
+    pub(crate) kind: &'static str,
+    /// What counts without it, as TOML or in words.
+    pub(crate) default: &'static str,
+    /// A value other than the default, as TOML.
+    pub(crate) example: &'static str,
+    pub(crate) applies: Applies,
+    /// Sentences for the operator, in plain text.
+    pub(crate) text: &'static str,
+}
+
+/// A table of the configuration, with its sentences for the operator.
+pub(crate) struct Section {
+    /// Empty for the keys outside of tables.
+    pub(crate) name: &'static str,
+    pub(crate) heading: &'static str,
+    pub(crate) text: &'static str,
+}
+
+/// The tables, in the order of the documents.
+pub(crate) const SECTIONS: [Section; 5] = [
+    Section {
+        name: "",
+        heading: "Outside of tables",
+        text: "These keys stand before the first table of a file.",
+    },
+    Section {
+        name: "input",
+        heading: "[[input]]: what is read",
+        text: "Each [[input]] names one source of log lines with exactly one of file, multilog, journal, syslog and pipe. Without \
+               any, the usual places are searched. Inputs of all files add up.",
+    },
+    Section {
+        name: "bans",
+        heading: "[bans]: how long, and by what",
+        text: "There is no number of failures to set: evidence is weighed, and a ban follows from it. What can be set is \
+               how long bans last and what carries them out.",
+    },
+    Section {
+        name: "control",
+        heading: "[control]: who may ask and act",
+        text: "The verbs of fairban talk to the service over a Unix socket, and the kernel tells the service who calls.",
+    },
+    Section {
+        name: "history",
+        heading: "[history]: what is remembered",
+        text: "Verdicts, bans and what the operator did, with the evidence. What is in force is never forgotten.",
+    },
+];
+
+const fn key(
+    name: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    example: &'static str,
+    applies: Applies,
+    text: &'static str,
+) -> Key {
+    Key { name, kind, default, example, applies, text }
+}
+
+/// The keys, by table, in the order of the documents.
+pub(crate) const KEYS: [Key; 29] = [
+    key(
+        "mode",
+        "\"shadow\" or \"live\"",
+        "\"shadow\"",
+        "\"live\"",
+        Applies::FreshState,
+        "What a service without any state begins in. In shadow mode it decides, records and shows; live, it also shuts out. \
+         Afterwards `fairban mode` says which it is, and that is kept over restarts.",
+    ),
+    key(
+        "services",
+        "a list of service names",
+        "all of them",
+        "[\"sshd\", \"dovecot\"]",
+        Applies::Reload,
+        "Only these services are judged: vpopmail, tcpserver, sslserver, dovecot, postfix, sshd, pam.",
+    ),
+    key(
+        "allow",
+        "a list of prefixes, DNS names and files",
+        "[]",
+        "[\"192.0.2.0/24\", \"2001:db8:7::/48\", \"monitor.example.net\", \"/etc/fairban/offices\"]",
+        Applies::Reload,
+        "Who is never judged and never banned. A prefix must have no host bits. A name is looked up again and again. A file \
+         (an absolute path) holds one prefix or name a line, with comments after #. Lists of all files add up. Rarely needed: \
+         an address at which your users log in defends itself by that.",
+    ),
+    key(
+        "allow_refresh",
+        "a time, at least \"10s\"",
+        "\"10m\"",
+        "\"1h\"",
+        Applies::Reload,
+        "How often the DNS names in allow are looked up again. A name that cannot be looked up keeps its last addresses.",
+    ),
+    key(
+        "timezone",
+        "the name of a time zone",
+        "the system's",
+        "\"Europe/Berlin\"",
+        Applies::Restart,
+        "The zone of stamps that name none, such as Europe/Berlin, UTC or +02:00.",
+    ),
+    key(
+        "discover",
+        "true or false",
+        "true without any [[input]], else false",
+        "false",
+        Applies::Restart,
+        "Search the usual places for logs: mail.log, maillog, auth.log, secure, syslog, messages, dovecot*.log, every other \
+         file in /var/log that shows logins, multilog folders there and of supervised services, and the journal where there are \
+         no such files.",
+    ),
+    key(
+        "read_back",
+        "a time, or \"0s\" for not at all",
+        "\"30d\"",
+        "\"7d\"",
+        Applies::Restart,
+        "How far back a log is read that was never read before, rotated and compressed files too. Whoever logged in during that \
+         time is familiar from the first minute on.",
+    ),
+    key(
+        "state_dir",
+        "an absolute path",
+        "\"/var/lib/fairban\"",
+        "\"/srv/fairban\"",
+        Applies::Restart,
+        "Folder of the database, the journal of inputs and the engine's snapshots. It belongs to the service's user alone.",
+    ),
+    key(
+        "key_file",
+        "an absolute path",
+        "the file key in state_dir",
+        "\"/etc/fairban/key\"",
+        Applies::Restart,
+        "File with the 16 random bytes that key secret tags and tables. It is made when it does not exist. Whoever has it and \
+         the state can try passwords against the tags; with another key what was learnt is lost.",
+    ),
+    key(
+        "user",
+        "the name of a user",
+        "\"fairban\"",
+        "\"logwatch\"",
+        Applies::Restart,
+        "Started as root, the service becomes this user, with the groups that /etc/group gives him, before it reads the first \
+         line. Started as anybody else, it stays who it is.",
+    ),
+    key(
+        "group",
+        "the name of a group",
+        "the main group of user",
+        "\"logs\"",
+        Applies::Restart,
+        "The main group that the service takes with user.",
+    ),
+    key(
+        "input.file",
+        "an absolute path, or a pattern with *, ? and [...]",
+        "none",
+        "\"/var/log/mail.log\"",
+        Applies::Restart,
+        "A log file, followed over every kind of rotation; it need not exist yet. With a pattern, all files that match now or \
+         later. Name the file that is written to: rotated ones are found by its name.",
+    ),
+    key(
+        "input.multilog",
+        "an absolute path",
+        "none",
+        "\"/var/log/qmail/pop3d\"",
+        Applies::Restart,
+        "A folder that multilog writes, with `current` in it.",
+    ),
+    key(
+        "input.journal",
+        "a list of matches",
+        "none",
+        "[\"_SYSTEMD_UNIT=ssh.service\", \"_SYSTEMD_UNIT=dovecot.service\"]",
+        Applies::Restart,
+        "The journal of systemd. Matches are those of journalctl: FIELD=value; the same field again means or, another field \
+         and, a single + or. An empty list reads everything. Lines count only if the fields that the journal itself \
+         vouches for fit the service.",
+    ),
+    key(
+        "input.syslog",
+        "\"unix:PATH\", \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\"",
+        "none",
+        "\"udp:127.0.0.1:5514\"",
+        Applies::Restart,
+        "Listen for syslog here. Any other address than one of this machine's own (127.0.0.1, ::1) also needs from.",
+    ),
+    key(
+        "input.pipe",
+        "an absolute path",
+        "none",
+        "\"/run/fairban/log\"",
+        Applies::Restart,
+        "A named pipe that a syslog daemon writes to. Made with mkfifo; what is written while nobody reads is the writer's to \
+         keep.",
+    ),
+    key(
+        "input.from",
+        "a list of prefixes",
+        "this machine",
+        "[\"192.0.2.0/28\"]",
+        Applies::Restart,
+        "From whom a syslog listener takes lines. The sender of a UDP packet can be made up by anybody who can reach the port: \
+         whoever can, writes your log.",
+    ),
+    key(
+        "input.services",
+        "a list of service names",
+        "those of services",
+        "[\"sshd\"]",
+        Applies::Restart,
+        "Only lines of these services are believed in this input.",
+    ),
+    key(
+        "input.timezone",
+        "the name of a time zone",
+        "that of timezone",
+        "\"UTC\"",
+        Applies::Restart,
+        "The zone of this input's stamps where they name none.",
+    ),
+    key(
+        "bans.first",
+        "a time, at least \"1m\"",
+        "\"1h\"",
+        "\"30m\"",
+        Applies::Reload,
+        "The length of a first ban whose evidence just reaches the limit; the more evidence, the longer. No ban is shorter.",
+    ),
+    key(
+        "bans.longest",
+        "a time, at most \"365d\"",
+        "\"1w\"",
+        "\"30d\"",
+        Applies::Reload,
+        "The longest ban of a source at which nobody ever logged in.",
+    ),
+    key(
+        "bans.longest_familiar",
+        "a time, at most that of longest",
+        "\"1d\"",
+        "\"4h\"",
+        Applies::Reload,
+        "The longest ban of a source at which somebody ever logged in. Addresses change hands, many of them daily.",
+    ),
+    key(
+        "bans.ladder",
+        "a whole number from 1 to 16",
+        "4",
+        "2",
+        Applies::Reload,
+        "How many times longer each further ban of the same source is: with 4 and a first of 1h they last 1 h, 4 h, 16 h and so \
+         on. With 1 they do not grow.",
+    ),
+    key(
+        "bans.enforcer",
+        "\"none\"",
+        "\"none\"",
+        "\"none\"",
+        Applies::Restart,
+        "What shuts sources out. none shuts nobody out: also in live mode bans are only decided and recorded.",
+    ),
+    key(
+        "control.socket",
+        "an absolute path",
+        "\"/run/fairban/control.sock\"",
+        "\"/var/run/fairban.sock\"",
+        Applies::Restart,
+        "Where the service listens for its verbs.",
+    ),
+    key(
+        "control.group",
+        "the name of a group",
+        "nobody but root",
+        "\"adm\"",
+        Applies::Restart,
+        "Whose members may do what root may: ban, unban, allow, change the mode, reload.",
+    ),
+    key(
+        "control.status_for_all",
+        "true or false",
+        "false",
+        "true",
+        Applies::Reload,
+        "Whether every local user may read what `fairban status` shows. Nobody but root and the group may do more.",
+    ),
+    key(
+        "history.keep",
+        "a time, at least \"1d\"",
+        "\"90d\"",
+        "\"365d\"",
+        Applies::Reload,
+        "How long verdicts and bans that are over are remembered.",
+    ),
+    key(
+        "history.megabytes",
+        "a whole number from 8 to 65536",
+        "64",
+        "256",
+        Applies::Reload,
+        "The most that the state takes on disk, in MB; the oldest history goes first.",
+    ),
+];
+
+/// The key of this full name.
+pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+impl Key {
+    /// The table it belongs to; empty outside of tables.
+    pub(crate) fn section(&self) -> &'static str {
+        self.name.split_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// Its name within the table.
+    pub(crate) fn short(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(_, short)| short)
+    }
+}
+
+/// What other programs of this kind call it, and what is to be said to whoever types that.
+const FOREIGN: [(&str, &str); 14] = [
+    ("backend", "fairban reads what [[input]] names: file, multilog, journal, syslog or pipe"),
+    ("banaction", "what shuts sources out is enforcer in [bans]"),
+    ("bantime", "the length of a first ban is first in [bans]; it grows by itself"),
+    ("dbfile", "the state is kept in state_dir"),
+    ("dbpurgeage", "how long history is kept is keep in [history]"),
+    ("enabled", "services are found in the logs by themselves; services names the only ones to judge"),
+    ("failregex", "grammars are part of fairban"),
+    ("filter", "services are found in the logs by themselves; services names the only ones to judge"),
+    ("findtime", "there is no window to set: evidence fades over days"),
+    ("ignoreip", "whom fairban never bans stands in allow"),
+    ("jail", "services are found in the logs by themselves; services names the only ones to judge"),
+    ("logpath", "logs are named by file in [[input]]"),
+    ("maxretry", "there is no number of failures to set: evidence is weighed"),
+    ("whitelist", "whom fairban never bans stands in allow"),
+];
+
+/// What to say to whoever typed a key that does not exist, within a table.
+pub(crate) fn hint(section: &str, typed: &str) -> Option<String> {
+    let lower = typed.to_lowercase();
+    if let Some((_, text)) = FOREIGN.iter().find(|(foreign, _)| *foreign == lower) {
+        return Some((*text).to_owned());
+    }
+    let here = KEYS.iter().filter(|key| key.section() == section).map(Key::short);
+    let sections =
+        SECTIONS.iter().map(|section| section.name).filter(|name| section.is_empty() && !name.is_empty());
+    if let Some(near) = nearest(&lower, here.chain(sections)) {
+        return Some(format!("did you mean {near}?"));
+    }
+    let elsewhere = KEYS.iter().find(|key| key.short() == lower);
+    elsewhere.map(|key| match key.section() {
+        "" => format!("{} stands before the first table", key.name),
+        "input" => format!("{} belongs in an [[input]]", key.short()),
+        section => format!("{} belongs in [{section}]", key.short()),
+    })
+}
+
+/// The candidate that differs least, if it differs by little.
+pub(crate) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, near) = candidates
+        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
+        .min_by_key(|(distance, _)| *distance)?;
+    (distance <= 1 + typed.len() / 4).then_some(near)
+}
