@@ -95,9 +95,9 @@ impl ClientError {
             ClientError::Denied { group: None, .. } => {
                 Some("use sudo, or let root set control.group to a group of yours".to_owned())
             }
-            ClientError::Silent { .. } => {
-                Some("it is overloaded or stuck: look into its own log, and restart it if it stays so".to_owned())
-            }
+            ClientError::Silent { .. } => Some(
+                "it is overloaded or stuck: look into its own log, and restart it if it stays so".to_owned(),
+            ),
             ClientError::Closed { .. } => Some("did it stop? Try again".to_owned()),
             ClientError::Bad { bad: BadResponse::Version { .. }, .. } => {
                 Some("use the `fairban` of the same version; after an upgrade restart the service".to_owned())
@@ -185,12 +185,8 @@ impl Client {
 /// Opens a connection; neither that nor an answer may take longer than the limit.
 fn open(path: &Path) -> Result<UnixStream, Errno> {
     let address = SocketAddrUnix::new(path)?;
-    let socket = rustix::net::socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     // The time to send is also that to connect, where the queue of the listener is full.
     for what in [Timeout::Send, Timeout::Recv] {
         set_socket_timeout(&socket, what, Some(ANSWER_LIMIT))?;

@@ -26,12 +26,12 @@ mod shown;
 pub use client::{Client, ClientError, TailAnswer, Tailed};
 pub use moment::{Moment, NotAMoment};
 pub use prefix::{NotAPrefix, parse_prefix};
-pub use request::{
-    About, BAN_SECONDS_MAX, BadRequest, NOTE_BYTES_MAX, ROWS_MAX, Request, Whom,
-};
+pub use request::{About, BAN_SECONDS_MAX, BadRequest, NOTE_BYTES_MAX, ROWS_MAX, Request, Whom};
 pub use response::*;
 pub use rights::{Class, Peer};
-pub use server::{Access, Asked, BindError, Patience, Publisher, Reply, Running, Server, StartError, read_door};
+pub use server::{
+    Access, Asked, BindError, Patience, Publisher, Reply, Running, Server, StartError, read_door,
+};
 pub use shown::Shown;
 
 /// The version of the protocol: the `v` of every object. It changes when an old program would misunderstand a new one;

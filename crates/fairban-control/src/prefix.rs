@@ -47,8 +47,7 @@ pub fn parse_prefix(text: &str) -> Result<IpNet, NotAPrefix> {
         Some((address, len)) => (address, Some(len)),
         None => (text, None),
     };
-    let address: IpAddr =
-        address.parse().map_err(|_| NotAPrefix::Unreadable { hint: hint(address, len) })?;
+    let address: IpAddr = address.parse().map_err(|_| NotAPrefix::Unreadable { hint: hint(address, len) })?;
     let most = if address.is_ipv4() { 32 } else { 128 };
     let version = if address.is_ipv4() { 4 } else { 6 };
     let wrong = NotAPrefix::Length { version, most };

@@ -153,7 +153,7 @@ impl Request {
                 let (problem, field) = (Problem::Version, Some(Shown::of("v")));
                 return Err(BadRequest { problem, field, ..BadRequest::new(message) });
             }
-            None => return Err(fields.missing("v", "the version, 1")),
+            None => return Err(Fields::missing("v", "the version, 1")),
         }
         let request = Request::of(&mut fields)?;
         fields.finish()?;
@@ -185,9 +185,9 @@ impl Request {
             "reload" => Request::Reload,
             "ping" => Request::Ping,
             "report" => Request::Report {
-                since: moment(fields, "since")?.ok_or_else(|| fields.missing("since", TIME))?,
+                since: moment(fields, "since")?.ok_or_else(|| Fields::missing("since", TIME))?,
             },
-            _ => return Err(fields.unknown_question(&name)),
+            _ => return Err(Fields::unknown_question(&name)),
         })
     }
 
@@ -275,18 +275,18 @@ fn only(fields: &mut Fields) -> Result<Vec<TailKind>, BadRequest> {
     let expected = format!("a list of {}", TailKind::ALL.map(TailKind::name).join(", "));
     let only: Vec<TailKind> = fields.optional("only", &expected)?.unwrap_or_default();
     if only.len() > TailKind::ALL.len() || only.contains(&TailKind::Other) {
-        return Err(Fields::wrong("only", format!("expected {expected}, each once")));
+        return Err(Fields::wrong("only", &format!("expected {expected}, each once")));
     }
     Ok(only)
 }
 
 fn prefix(fields: &mut Fields, name: &'static str) -> Result<Option<IpNet>, BadRequest> {
     let Some(text) = fields.optional::<String>(name, PREFIX)? else { return Ok(None) };
-    parse_prefix(&text).map(Some).map_err(|error| Fields::wrong(name, error.to_string()))
+    parse_prefix(&text).map(Some).map_err(|error| Fields::wrong(name, &error.to_string()))
 }
 
 fn needed_prefix(fields: &mut Fields) -> Result<IpNet, BadRequest> {
-    prefix(fields, "prefix")?.ok_or_else(|| fields.missing("prefix", PREFIX))
+    prefix(fields, "prefix")?.ok_or_else(|| Fields::missing("prefix", PREFIX))
 }
 
 /// A prefix that is not so wide that nobody can mean it.
@@ -294,7 +294,7 @@ fn narrow(fields: &mut Fields, v4_min: u8, v6_min: u8) -> Result<IpNet, BadReque
     let prefix = needed_prefix(fields)?;
     if prefix.prefix_len() < if prefix.addr().is_ipv4() { v4_min } else { v6_min } {
         let message = format!("{prefix} is too wide: at most an IPv4 /{v4_min} or an IPv6 /{v6_min}");
-        return Err(Fields::wrong("prefix", message));
+        return Err(Fields::wrong("prefix", &message));
     }
     Ok(prefix)
 }
@@ -306,7 +306,7 @@ fn seconds(fields: &mut Fields) -> Result<Option<u32>, BadRequest> {
         Value::String(text) if text == "forever" => Ok(None),
         value => match value.as_u64().and_then(|seconds| u32::try_from(seconds).ok()) {
             Some(seconds @ 1..=BAN_SECONDS_MAX) => Ok(Some(seconds)),
-            _ => Err(Fields::wrong("seconds", format!("expected {expected}"))),
+            _ => Err(Fields::wrong("seconds", &format!("expected {expected}"))),
         },
     }
 }
@@ -315,7 +315,7 @@ fn note(fields: &mut Fields, name: &'static str) -> Result<Option<Shown>, BadReq
     let note = fields.optional::<Shown>(name, "text")?;
     match &note {
         Some(note) if note.as_str().len() > NOTE_BYTES_MAX => {
-            Err(Fields::wrong(name, format!("at most {NOTE_BYTES_MAX} bytes")))
+            Err(Fields::wrong(name, &format!("at most {NOTE_BYTES_MAX} bytes")))
         }
         _ => Ok(note),
     }
@@ -333,11 +333,9 @@ fn account(fields: &mut Fields) -> Result<Option<Shown>, BadRequest> {
     let account = fields.optional::<Shown>("account", "text")?;
     match &account {
         Some(account) if account.bytes().len() > ACCOUNT_BYTES_MAX => {
-            Err(Fields::wrong("account", format!("at most {ACCOUNT_BYTES_MAX} bytes")))
+            Err(Fields::wrong("account", &format!("at most {ACCOUNT_BYTES_MAX} bytes")))
         }
-        Some(account) if account.bytes().trim_ascii().is_empty() => {
-            Err(Fields::wrong("account", "a name".to_owned()))
-        }
+        Some(account) if account.bytes().trim_ascii().is_empty() => Err(Fields::wrong("account", "a name")),
         _ => Ok(account),
     }
 }
@@ -346,7 +344,7 @@ fn about(fields: &mut Fields) -> Result<About, BadRequest> {
     match (prefix(fields, "prefix")?, account(fields)?) {
         (Some(prefix), None) => Ok(About::Prefix(prefix)),
         (None, Some(account)) => Ok(About::Account(account)),
-        _ => Err(Fields::wrong("prefix", "exactly one of `prefix` and `account`".to_owned())),
+        _ => Err(Fields::wrong("prefix", "exactly one of `prefix` and `account`")),
     }
 }
 
@@ -355,7 +353,7 @@ fn whom(fields: &mut Fields) -> Result<Whom, BadRequest> {
         (Some(prefix), None, false) => Ok(Whom::Prefix(prefix)),
         (None, Some(account), false) => Ok(Whom::Account(account)),
         (None, None, true) => Ok(Whom::All),
-        _ => Err(Fields::wrong("prefix", "exactly one of `prefix`, `account` and `all`".to_owned())),
+        _ => Err(Fields::wrong("prefix", "exactly one of `prefix`, `account` and `all`")),
     }
 }
 

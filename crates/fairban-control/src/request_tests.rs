@@ -65,7 +65,8 @@ fn what_an_error_repeats_is_escaped_and_cut() {
 }
 
 fn prefixes() -> impl Strategy<Value = IpNet> {
-    let v4 = (any::<u32>(), 8..=32u8).prop_map(|(bits, len)| format!("{}/{len}", std::net::Ipv4Addr::from(bits)));
+    let v4 =
+        (any::<u32>(), 8..=32u8).prop_map(|(bits, len)| format!("{}/{len}", std::net::Ipv4Addr::from(bits)));
     let v6 = (any::<u128>(), 16..=128u8)
         .prop_map(|(bits, len)| format!("{}/{len}", std::net::Ipv6Addr::from(bits | (1 << 125))));
     prop_oneof![v4, v6].prop_map(|text| text.parse::<IpNet>().unwrap().trunc())
@@ -77,21 +78,17 @@ fn moments() -> impl Strategy<Value = Moment> {
 }
 
 fn accounts() -> impl Strategy<Value = Shown> {
-    proptest::collection::vec(any::<u8>(), 0..40)
-        .prop_map(|mut bytes| {
-            bytes.push(b'a');
-            Shown::of(bytes)
-        })
+    proptest::collection::vec(any::<u8>(), 0..40).prop_map(|mut bytes| {
+        bytes.push(b'a');
+        Shown::of(bytes)
+    })
 }
 
 pub(crate) fn requests() -> impl Strategy<Value = Request> {
     let notes = || proptest::option::of("[ -~]{0,40}".prop_map(Shown::of));
     let about = prop_oneof![prefixes().prop_map(About::Prefix), accounts().prop_map(About::Account)];
-    let whom = prop_oneof![
-        prefixes().prop_map(Whom::Prefix),
-        accounts().prop_map(Whom::Account),
-        Just(Whom::All)
-    ];
+    let whom =
+        prop_oneof![prefixes().prop_map(Whom::Prefix), accounts().prop_map(Whom::Account), Just(Whom::All)];
     prop_oneof![
         Just(Request::Status),
         (proptest::option::of(prefixes()), proptest::option::of(prefixes()), 1..=ROWS_MAX)
@@ -117,7 +114,7 @@ proptest! {
     #[test]
     fn requests_come_back(request in requests()) {
         let line = request.to_line();
-        prop_assert!(line.ends_with(b"\n") && line.iter().filter(|&&byte| byte == b'\n').count() == 1);
+        prop_assert!(line.iter().position(|&byte| byte == b'\n') == Some(line.len() - 1));
         prop_assert_eq!(Request::parse(&line), Ok(request));
     }
 

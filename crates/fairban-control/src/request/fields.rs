@@ -54,9 +54,9 @@ impl Fields {
         Ok(self.question.clone())
     }
 
-    pub(super) fn unknown_question(&self, name: &str) -> BadRequest {
+    pub(super) fn unknown_question(name: &str) -> BadRequest {
         let near = QUESTIONS.join(", ");
-        Fields::wrong("ask", format!("nobody can ask `{}`; there is {near}", cut(name)))
+        Fields::wrong("ask", &format!("nobody can ask `{}`; there is {near}", cut(name)))
     }
 
     /// A field that must be there.
@@ -65,7 +65,7 @@ impl Fields {
         name: &'static str,
         expected: &str,
     ) -> Result<T, BadRequest> {
-        self.optional(name, expected)?.ok_or_else(|| self.missing(name, expected))
+        self.optional(name, expected)?.ok_or_else(|| Fields::missing(name, expected))
     }
 
     /// A field that may be there; `null` is as if it were not.
@@ -77,7 +77,7 @@ impl Fields {
         self.taken.push(name);
         let value = self.left.remove(name).unwrap_or_default();
         serde_json::from_value(value)
-            .map_err(|error| Fields::wrong(name, format!("expected {expected} ({error})")))
+            .map_err(|error| Fields::wrong(name, &format!("expected {expected} ({error})")))
     }
 
     /// A number from 1 to `most`.
@@ -85,7 +85,7 @@ impl Fields {
         let expected = format!("a whole number from 1 to {most}");
         match self.optional::<u32>(name, &expected)? {
             Some(number) if number == 0 || number > most => {
-                Err(Fields::wrong(name, format!("expected {expected}")))
+                Err(Fields::wrong(name, &format!("expected {expected}")))
             }
             number => Ok(number),
         }
@@ -98,15 +98,16 @@ impl Fields {
             [] => "nothing else".to_owned(),
             taken => taken.join(", "),
         };
-        let message = format!("`{}` does not take the field `{}`; it takes {takes}", self.question, cut(&name));
+        let message =
+            format!("`{}` does not take the field `{}`; it takes {takes}", self.question, cut(&name));
         Err(BadRequest { field: Some(Shown::of(cut(&name))), ..BadRequest::new(message) })
     }
 
-    pub(super) fn missing(&self, name: &'static str, expected: &str) -> BadRequest {
-        Fields::wrong(name, format!("is missing: {expected}"))
+    pub(super) fn missing(name: &'static str, expected: &str) -> BadRequest {
+        Fields::wrong(name, &format!("is missing: {expected}"))
     }
 
-    pub(super) fn wrong(name: &'static str, what: String) -> BadRequest {
+    pub(super) fn wrong(name: &'static str, what: &str) -> BadRequest {
         let message = format!("field `{name}`: {what}");
         BadRequest { field: Some(Shown::of(name)), ..BadRequest::new(message) }
     }

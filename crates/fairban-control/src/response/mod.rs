@@ -69,7 +69,7 @@ pub enum Response {
     /// The allowlist.
     AllowList(AllowList),
     /// What is known about somebody.
-    Why(Box<WhyReport>),
+    Why(WhyReport),
     /// Nothing is known about somebody.
     NothingKnown {
         /// Whom, as asked.

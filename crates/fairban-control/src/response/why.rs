@@ -12,7 +12,7 @@ use crate::shown::Shown;
 #[serde(tag = "about", rename_all = "kebab-case")]
 pub enum WhyReport {
     /// About a source.
-    Source(WhySource),
+    Source(Box<WhySource>),
     /// About an account.
     Account(WhyAccount),
 }

@@ -97,7 +97,8 @@ impl Server {
         if path.as_os_str().len() > PATH_BYTES_MAX {
             return Err(BindError::TooLong { path: path.to_owned(), most: PATH_BYTES_MAX });
         }
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        if let Some(folder) =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
         {
             let made = DirBuilder::new().mode(0o755).create(folder);
             made.map_err(|source| BindError::Io { path: path.to_owned(), source })?;

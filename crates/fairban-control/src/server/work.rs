@@ -13,11 +13,11 @@ use rustix::net::sockopt::socket_peercred;
 use super::connection::{Connection, Line, Phase};
 use super::places::{Admission, admit};
 use super::{Asked, Door, IN_FLIGHT_MAX, Patience, Reply, Shared};
+use crate::REQUEST_BYTES_MAX;
 use crate::group::named;
 use crate::request::Request;
 use crate::response::{Problem, Refusal, Response, TailEvent, TailKind};
 use crate::rights::{Class, Peer};
-use crate::REQUEST_BYTES_MAX;
 
 /// Connections accepted at a socket at a time.
 const ACCEPTED_AT_ONCE: usize = 16;
@@ -158,7 +158,8 @@ impl Work {
             match self.doors[door].listener.accept() {
                 Ok((stream, _)) => self.welcome(door, stream, now),
                 Err(error) => {
-                    let out_of = |errno: rustix::io::Errno| error.raw_os_error() == Some(errno.raw_os_error());
+                    let out_of =
+                        |errno: rustix::io::Errno| error.raw_os_error() == Some(errno.raw_os_error());
                     let errnos = [
                         rustix::io::Errno::MFILE,
                         rustix::io::Errno::NFILE,
@@ -176,7 +177,9 @@ impl Work {
 
     /// Gives a newcomer a place, or tells it why not.
     fn welcome(&mut self, door: usize, stream: UnixStream, now: Instant) {
-        let (Ok(()), Ok(peer)) = (stream.set_nonblocking(true), self.doors[door].peer(&stream)) else { return };
+        let (Ok(()), Ok(peer)) = (stream.set_nonblocking(true), self.doors[door].peer(&stream)) else {
+            return;
+        };
         self.moves += 1;
         self.last_client += 1;
         let mut client = Connection::new(self.last_client, peer, stream, self.moves);
@@ -325,7 +328,8 @@ impl Work {
         for client in self.clients.iter_mut().filter(|client| client.peer.class == Class::Reader) {
             let Phase::Waiting(request) = &client.phase else { continue };
             let kept = usize::from(matches!(request, Request::Ping));
-            let fresh = self.fresh[kept].as_ref().filter(|(then, _)| now.duration_since(*then) < ANSWER_FRESH);
+            let fresh =
+                self.fresh[kept].as_ref().filter(|(then, _)| now.duration_since(*then) < ANSWER_FRESH);
             if let Some((_, line)) = fresh {
                 client.phase = Phase::Ready;
                 client.tell_line(line, now);
