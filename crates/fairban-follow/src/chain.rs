@@ -181,10 +181,9 @@ impl Log {
         unread.into_iter().find(|member| self.attach_member(member, index, context)).map(|member| member.path)
     }
 
-    /// The file of a piece was emptied, and perhaps written anew.
-    pub(crate) fn cut(&mut self, index: usize, context: &mut Context<'_>) {
+    /// The file of a piece was emptied, and perhaps written anew; `lost_bytes` had been seen in it and not read.
+    pub(crate) fn cut(&mut self, index: usize, lost_bytes: u64, context: &mut Context<'_>) {
         let piece = &self.pieces[index];
-        let lost_bytes = piece.unread_bytes();
         if index + 1 < self.pieces.len() {
             // Nobody empties a rotated file in order to go on writing there.
             self.drop_piece(index, context);

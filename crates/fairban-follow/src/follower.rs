@@ -260,7 +260,17 @@ impl Follower {
                 Input::Stream(Box::new(Stream::new(id, key.clone(), fd)))
             }
         };
-        self.inputs.insert(id, Entry { input, by_glob });
+        let mut entry = Entry { input, by_glob };
+        if let Input::Log(log) = &mut entry.input {
+            // Where it begins is decided now, not when somebody first asks.
+            log.look_at_path(&mut Context {
+                watches: self.watches.as_mut(),
+                scratch: &mut self.scratch,
+                options: &self.options,
+                now: self.options.clock.now(),
+            });
+        }
+        self.inputs.insert(id, entry);
         self.ids.insert(key, id);
         self.ready.insert(id);
     }
@@ -399,7 +409,6 @@ impl Follower {
     /// Waits for at most `timeout`, and finds out which inputs may have something. The alarm is left as it is unless
     /// `heed_alarm`.
     fn gather(&mut self, timeout: Option<Duration>, heed_alarm: bool) -> io::Result<Gathered> {
-        let may_block = timeout != Some(Duration::ZERO);
         if self.must_poll() {
             let tick = self.options.clock.now() + self.options.poll_every;
             self.next_tick.get_or_insert(tick);

@@ -204,7 +204,7 @@ impl Log {
         oldest.map(|linger| expiry(linger, options)).into_iter().chain(self.retry_at).min()
     }
 
-    fn look_at_path(&mut self, context: &mut Context<'_>) {
+    pub(crate) fn look_at_path(&mut self, context: &mut Context<'_>) {
         self.look = false;
         self.retrace(context);
         if self.begin.is_some() && !self.begin(context) {
@@ -331,11 +331,13 @@ impl Log {
     fn read_piece(&mut self, index: usize, context: &mut Context<'_>) -> io::Result<bool> {
         let line_bytes_max = context.options.line_bytes_max;
         let piece = &mut self.pieces[index];
+        // What is seen from here on may be of other content already.
+        let unread_bytes = piece.unread_bytes();
         let cut_bytes = piece.look()?;
         let step = piece.peek(context.scratch, line_bytes_max)?;
         // Only now: what was read before the file was seen to be the same is of the same file.
         if !piece.is_same()? || (cut_bytes > 0 && piece.is_untouched()) {
-            self.cut(index, context);
+            self.cut(index, unread_bytes, context);
             return Ok(true);
         }
         if cut_bytes > 0 {

@@ -20,7 +20,6 @@ const OPTIONS: MatchOptions =
 /// A pattern of paths.
 #[derive(Debug)]
 pub(crate) struct PathPattern {
-    pub(crate) text: String,
     parts: Vec<Part>,
 }
 
@@ -58,7 +57,7 @@ impl PathPattern {
                 false => Part::Literal(name),
             });
         }
-        Ok(PathPattern { text: text.to_owned(), parts })
+        Ok(PathPattern { parts })
     }
 
     pub(crate) fn expand(&self) -> Expansion {
