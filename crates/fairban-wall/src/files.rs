@@ -110,8 +110,11 @@ impl Plan {
         };
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
         // No devices and no links: what we write is files, sockets and pipes.
-        let not_written =
-            AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::MakeSym | AccessFs::IoctlDev;
+        let not_written = AccessFs::Execute
+            | AccessFs::MakeChar
+            | AccessFs::MakeBlock
+            | AccessFs::MakeSym
+            | AccessFs::IoctlDev;
         for path in &wall.read {
             plan.allow_if_there_or_later(path, read);
         }
@@ -177,7 +180,11 @@ impl Plan {
     }
 }
 
-fn add_ports(mut created: RulesetCreated, ports: &[u16], access: AccessNet) -> Result<RulesetCreated, RulesetError> {
+fn add_ports(
+    mut created: RulesetCreated,
+    ports: &[u16],
+    access: AccessNet,
+) -> Result<RulesetCreated, RulesetError> {
     for port in ports {
         created = created.add_rule(NetPort::new(*port, access))?;
     }
@@ -200,7 +207,9 @@ fn state(ruleset: &RulesetStatus, landlock: LandlockStatus) -> LandlockState {
     let abi = match landlock {
         LandlockStatus::Available { effective_abi, .. } => effective_abi.min(ABI_WANTED),
         LandlockStatus::NotEnabled => {
-            return LandlockState::Missing("switched off; add landlock to the kernel's lsm= parameter".to_owned());
+            return LandlockState::Missing(
+                "switched off; add landlock to the kernel's lsm= parameter".to_owned(),
+            );
         }
         LandlockStatus::NotImplemented => {
             return LandlockState::Missing("not in this kernel; it came with Linux 5.13".to_owned());
@@ -219,7 +228,9 @@ fn state(ruleset: &RulesetStatus, landlock: LandlockStatus) -> LandlockState {
 /// What a version of Landlock cannot hold back that we ask for.
 fn not_held_by(abi: ABI) -> &'static str {
     match abi {
-        ABI::V1 => "this kernel does not hold TCP, truncation, devices, signals, and forbids moves between directories",
+        ABI::V1 => {
+            "this kernel does not hold TCP, truncation, devices, signals, and forbids moves between directories"
+        }
         ABI::V2 => "this kernel does not hold TCP, truncation, devices and signals (Linux 6.12 does)",
         ABI::V3 => "this kernel does not hold TCP, devices and signals (Linux 6.12 does)",
         ABI::V4 => "this kernel does not hold devices and signals (Linux 6.12 does)",
@@ -236,7 +247,10 @@ mod tests {
     fn what_a_kernel_lacks_is_said() {
         let available = |abi| LandlockStatus::Available { effective_abi: abi, kernel_abi: None };
         let newer = LandlockStatus::Available { effective_abi: ABI::V10, kernel_abi: Some(12) };
-        assert_eq!(state(&RulesetStatus::FullyEnforced, available(ABI::V6)), LandlockState::Enforced { abi: 6 });
+        assert_eq!(
+            state(&RulesetStatus::FullyEnforced, available(ABI::V6)),
+            LandlockState::Enforced { abi: 6 }
+        );
         assert_eq!(state(&RulesetStatus::FullyEnforced, newer), LandlockState::Enforced { abi: 6 });
         let old = state(&RulesetStatus::PartiallyEnforced, available(ABI::V3));
         assert!(old.missing().is_some_and(|missing| missing.contains("TCP")), "{old:?}");

@@ -53,10 +53,12 @@ pub struct Capabilities {
     pub kept: Vec<Capability>,
     /// Those asked for that we never had.
     pub lacking: Vec<Capability>,
-    /// No others can be gained by starting a program.
+    /// No others can be gained by starting a program. `NotAsked` where only no new privileges sees to that, as who
+    /// started us left us no right to change the set.
     pub bounding: Layer,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped over results")]
 pub(crate) fn io_error(error: capctl::Error) -> io::Error {
     io::Error::from_raw_os_error(error.code())
 }
@@ -86,30 +88,22 @@ pub(crate) fn give_up(identity: Option<&Identity>, keep: &[Capability]) -> Resul
     Ok(Capabilities { kept, lacking, bounding })
 }
 
-/// Drops from the bounding set what is not kept. Who has not the right to is told so, unless nothing was left to drop.
+/// Drops from the bounding set what is not kept.
+///
+/// Only who holds `CAP_SETPCAP` can. For others the set is of no use, as what they start gains no privileges.
 fn narrow_bounding_set(own: CapState, keep: &[Capability]) -> Layer {
     let is_kept = |cap: Cap| keep.iter().any(|kept| kept.cap() == cap);
-    let surplus: Vec<Cap> =
-        Cap::iter().filter(|cap| !is_kept(*cap) && bounding::read(*cap) == Some(true)).collect();
-    if surplus.is_empty() {
-        return Layer::Up;
+    let mut surplus = Cap::iter().filter(|cap| !is_kept(*cap) && bounding::read(*cap) == Some(true));
+    if !own.permitted.has(Cap::SETPCAP) {
+        return if surplus.next().is_none() { Layer::Up } else { Layer::NotAsked };
     }
-    if own.permitted.has(Cap::SETPCAP) && !own.effective.has(Cap::SETPCAP) {
-        let mut raised = own;
-        raised.effective.add(Cap::SETPCAP);
-        if let Err(error) = raised.set_current() {
-            return Layer::Missing(io_error(error).to_string());
-        }
-    }
-    let dropped =
-        surplus.into_iter().try_for_each(bounding::drop).and_then(|()| bounding::clear_unknown());
-    match dropped {
-        Ok(()) => Layer::Up,
-        Err(error) if error.code() == libc::EPERM => {
-            Layer::Missing("only root (CAP_SETPCAP) can empty it; no new privileges makes up for it".to_owned())
-        }
-        Err(error) => Layer::Missing(io_error(error).to_string()),
-    }
+    let mut raised = own;
+    raised.effective.add(Cap::SETPCAP);
+    let dropped = raised
+        .set_current()
+        .and_then(|()| surplus.try_for_each(bounding::drop))
+        .and_then(|()| bounding::clear_unknown());
+    Layer::from_result(dropped.map_err(io_error))
 }
 
 /// Changes user and groups; capabilities stay permitted. Fails unless we may, or are that user already.

@@ -1,4 +1,4 @@
-//! The lists: what glibc and musl, the standard library, SQLite and a shell call, by purpose.
+//! The lists: what libc, the standard library, a database and a shell call, by purpose.
 
 use libc::c_long;
 
@@ -41,7 +41,8 @@ pub(super) fn of(calls: Calls) -> Option<Vec<(i64, When)>> {
         Calls::Firewall => (&[BASE, SOCKETS], netlink_sockets()),
     };
     if calls == Calls::NetworkHelperWithPrograms {
-        conditions.push((libc::SYS_clone, any([Condition { argument: 0, mask: NEW_NAMESPACES as u32, value: 0 }])));
+        conditions
+            .push((libc::SYS_clone, any([Condition { argument: 0, mask: NEW_NAMESPACES as u32, value: 0 }])));
     } else {
         conditions.extend(no_process_but_threads());
     }

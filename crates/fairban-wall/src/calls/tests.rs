@@ -72,8 +72,7 @@ fn answer(calls: Calls, denied: Denied, arch: TargetArch, call: i64, arguments: 
     }
 }
 
-const HERE: TargetArch =
-    if cfg!(target_arch = "aarch64") { TargetArch::aarch64 } else { TargetArch::x86_64 };
+const HERE: TargetArch = if cfg!(target_arch = "aarch64") { TargetArch::aarch64 } else { TargetArch::x86_64 };
 const REFUSED: Answer = Answer::Fails(libc::EPERM);
 
 fn reader(call: i64, arguments: &[u64]) -> Answer {
@@ -127,8 +126,7 @@ fn what_no_process_of_ours_needs_is_refused_to_all() {
 fn only_who_starts_programs_may_start_one() {
     let process = libc::SIGCHLD as u64;
     for calls in FILTERED {
-        let expected =
-            if calls == Calls::NetworkHelperWithPrograms { Answer::Allowed } else { REFUSED };
+        let expected = if calls == Calls::NetworkHelperWithPrograms { Answer::Allowed } else { REFUSED };
         let answers = [
             answer(calls, Denied::Fails, HERE, libc::SYS_execve, &[]),
             answer(calls, Denied::Fails, HERE, libc::SYS_clone, &[process]),
@@ -158,7 +156,9 @@ fn threads_begin_and_namespaces_do_not() {
 fn each_set_has_its_sockets() {
     let domains = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_PACKET];
     let allowed = |calls| {
-        domains.map(|domain| answer(calls, Denied::Fails, HERE, libc::SYS_socket, &[domain as u64]) == Answer::Allowed)
+        domains.map(|domain| {
+            answer(calls, Denied::Fails, HERE, libc::SYS_socket, &[domain as u64]) == Answer::Allowed
+        })
     };
     assert_eq!(allowed(Calls::Reader), [true, false, false, false, false]);
     assert_eq!(allowed(Calls::NetworkHelper), [true, true, true, true, false]);
@@ -170,7 +170,8 @@ fn each_set_has_its_sockets() {
 
 #[test]
 fn a_reader_has_no_executable_memory() {
-    let (data, code) = ((libc::PROT_READ | libc::PROT_WRITE) as u64, (libc::PROT_READ | libc::PROT_EXEC) as u64);
+    let (data, code) =
+        ((libc::PROT_READ | libc::PROT_WRITE) as u64, (libc::PROT_READ | libc::PROT_EXEC) as u64);
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         assert_eq!(reader(call, &[0, 4096, data]), Answer::Allowed);
         assert_eq!(reader(call, &[0, 4096, code]), REFUSED);
