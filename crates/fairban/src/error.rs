@@ -103,17 +103,16 @@ pub(crate) fn note(message: &str) {
     print(AnsiColor::Green.on_default(), "note", message);
 }
 
-<<<<<<< HEAD
 /// A line of a running service's own log.
 pub(crate) fn log(text: &str) {
     // As above.
     let _ = writeln!(anstream::stderr(), "{text}");
-=======
+}
+
 /// Prints text that was made up for a terminal already.
 pub(crate) fn raw(text: &str) {
     // Where standard error is gone nobody can be told.
     let _ = write!(anstream::stderr(), "{text}");
->>>>>>> config
 }
 
 fn print(style: Style, label: &str, text: &str) {

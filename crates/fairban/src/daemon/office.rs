@@ -48,6 +48,8 @@ pub(crate) struct Feed {
     pub(crate) behind: bool,
     /// What is right or wrong with inputs: the input, and a sentence if it is wrong.
     pub(crate) troubles: Vec<(String, Option<String>)>,
+    /// Sentences for the service's log.
+    pub(crate) notes: Vec<String>,
 }
 
 /// What the other threads bring.
@@ -181,6 +183,7 @@ impl Office {
                 None => self.alarms.end("input", &input),
             }
         }
+        feed.notes.iter().for_each(|note| error::warn(note, None));
         let was_behind = std::mem::replace(&mut self.behind, feed.behind);
         let mut entries = Vec::with_capacity(feed.brought.len() + 1);
         let mut keys = Vec::new();

@@ -1,0 +1,253 @@
+//! The thread that reads: whatever the follower hands out goes through the intake to the thread that decides.
+//!
+//! The channel to it holds a few batches. When it is full this thread waits, so a slow disk or firewall makes us read
+//! later; nothing is dropped, and memory stays as it is.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender};
+use fairban_core::escape::escaped;
+use fairban_follow::{Follower, Happening, InputId, InputKey, InputStatus, Position, Source, Wake, What};
+use jiff::Timestamp;
+
+use super::intake::{Intake, Reading};
+use super::office::Feed;
+
+/// Batches that may wait for the thread that decides.
+pub(crate) const FEEDS_MAX: usize = 8;
+
+/// Lines in a batch after which it is handed over while behind.
+const BATCH_MAX: usize = 4_096;
+
+/// What the thread is told.
+pub(crate) enum Order {
+    /// Follow these from now on, each read so.
+    Follow(Vec<Source>, Readings),
+    /// The end.
+    Stop,
+}
+
+/// How the inputs are read: by the path as configured, the first that fits, or the last resort.
+#[derive(Clone, Debug)]
+pub(crate) struct Readings {
+    pub(crate) configured: Vec<(Matcher, Reading)>,
+    pub(crate) others: Reading,
+}
+
+/// Which inputs an `[[input]]` means.
+#[derive(Clone, Debug)]
+pub(crate) enum Matcher {
+    Path(std::path::PathBuf),
+    Pattern(String),
+}
+
+impl Readings {
+    fn of(&self, key: &InputKey) -> Reading {
+        let fits = |matcher: &Matcher| match matcher {
+            Matcher::Path(path) => path == key.path(),
+            Matcher::Pattern(pattern) => Follower::fits(pattern, key.path()),
+        };
+        let found = self.configured.iter().find(|(matcher, _)| fits(matcher));
+        found.map_or_else(|| self.others.clone(), |(_, reading)| reading.clone())
+    }
+}
+
+/// A stored position: of which input, and where.
+pub(crate) fn position(bytes: &[u8]) -> Option<(InputKey, Position)> {
+    postcard::from_bytes(bytes).ok()
+}
+
+/// See the module's head.
+pub(crate) struct Reader {
+    pub(crate) follower: Follower,
+    pub(crate) intake: Intake,
+    pub(crate) readings: Readings,
+    pub(crate) feed: Sender<Feed>,
+    pub(crate) orders: Receiver<Order>,
+    pub(crate) status: Arc<Mutex<Vec<InputStatus>>>,
+    pub(crate) inputs: BTreeMap<InputId, (Arc<str>, InputKey)>,
+    /// Not sent yet.
+    pub(crate) batch: Feed,
+}
+
+impl Reader {
+    /// Reads until it is told to stop, or nobody takes what is read.
+    pub(crate) fn run(mut self) {
+        self.meet_inputs();
+        loop {
+            while self.intake.is_behind() {
+                if !self.catch_up() {
+                    return;
+                }
+            }
+            while let Some(happening) = self.follower.try_next() {
+                self.take(happening);
+                if self.intake.is_behind() {
+                    break;
+                }
+                if self.batch.brought.len() >= BATCH_MAX && !self.hand_over() {
+                    return;
+                }
+            }
+            if self.intake.is_behind() {
+                continue;
+            }
+            if !self.hand_over() {
+                return;
+            }
+            self.show();
+            match self.follower.wait(None) {
+                Ok(Wake::Ready | Wake::TimedOut) => {}
+                Ok(Wake::Woken) => {
+                    if !self.obey() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let text = format!("cannot wait for logs to change: {error}");
+                    self.batch.troubles.push(("follower".to_owned(), Some(text)));
+                    // The kernel is out of memory: anything is better than a loop without a pause.
+                    std::thread::sleep(std::time::Duration::from_secs(1));
+                }
+            }
+        }
+    }
+
+    /// One step of reading old lines, in the order of time; `false` at the end.
+    fn catch_up(&mut self) -> bool {
+        if let Ok(order) = self.orders.try_recv()
+            && !self.carry_out(order)
+        {
+            return false;
+        }
+        while let Some(wanted) = self.intake.wanted().cloned() {
+            let id = self.inputs.iter().find(|(_, (key, _))| *key == wanted).map(|(id, _)| *id);
+            match id.and_then(|id| self.follower.try_next_of(id)) {
+                Some(happening) => self.take(happening),
+                // Nothing more at the moment, whatever it is: the others are not kept waiting.
+                None => self.intake.caught_up(&wanted),
+            }
+        }
+        self.intake.hand_out(&mut self.batch.brought);
+        let sent = self.hand_over();
+        self.show();
+        sent
+    }
+
+    fn take(&mut self, happening: Happening) {
+        let Happening { input, name, what } = happening;
+        let Some((key, input_key)) = self.input(input) else { return };
+        let shown = || {
+            use std::os::unix::ffi::OsStrExt as _;
+            escaped(name.as_os_str().as_bytes()).to_string()
+        };
+        match what {
+            What::Lines(chunk) => {
+                self.batch.bytes += chunk.bytes.len() as u64;
+                let stored = stored(&input_key, &chunk.end);
+                self.intake.lines(&key, &chunk.bytes, chunk.first_line, stored);
+                if !self.intake.is_behind() {
+                    self.intake.hand_out(&mut self.batch.brought);
+                }
+            }
+            What::TooLong { bytes, line, end } => {
+                let text = format!("{}: line {line} has {bytes} bytes; no record is as long, it was passed over", shown());
+                self.batch.notes.push(text);
+                self.intake.lines(&key, &[], line, stored(&input_key, &end));
+            }
+            What::CaughtUp => {
+                self.intake.caught_up(&key);
+                self.batch.troubles.push((key.to_string(), None));
+            }
+            What::Appeared => self.batch.troubles.push((key.to_string(), None)),
+            What::Unreadable(error) => {
+                let text = escaped(error.to_string().as_bytes()).to_string();
+                self.batch.troubles.push((key.to_string(), Some(text)));
+                self.intake.caught_up(&key);
+            }
+            What::Lost { bytes, why } => {
+                let much = bytes.map_or_else(|| "an unknown number of bytes".to_owned(), |bytes| format!("{bytes} bytes"));
+                let why = escaped(why.to_string().as_bytes()).to_string();
+                self.batch.notes.push(format!("{}: {much} could not be read: {why}", shown()));
+            }
+            What::Polling(why) => {
+                let why = escaped(why.to_string().as_bytes()).to_string();
+                self.batch.notes.push(format!("{}: looked at once a second: {why}", shown()));
+            }
+            What::Missing => self.intake.caught_up(&key),
+            What::Ended | What::Removed => self.intake.end(&key),
+            What::Rotated | What::Truncated { .. } => {}
+        }
+    }
+
+    /// The name of an input, which begins with its first happening.
+    fn input(&mut self, id: InputId) -> Option<(Arc<str>, InputKey)> {
+        if !self.inputs.contains_key(&id) {
+            self.meet_inputs();
+        }
+        self.inputs.get(&id).cloned()
+    }
+
+    fn meet_inputs(&mut self) {
+        use std::os::unix::ffi::OsStrExt as _;
+        for status in self.follower.inputs() {
+            if self.inputs.contains_key(&status.id) {
+                continue;
+            }
+            let key: Arc<str> = escaped(status.key.path().as_os_str().as_bytes()).to_string().into();
+            let reading = self.readings.of(&status.key);
+            self.intake.begin(&key, reading, Timestamp::now());
+            self.inputs.insert(status.id, (key, status.key));
+        }
+    }
+
+    /// Hands over what there is; `false` if nobody takes it any more.
+    fn hand_over(&mut self) -> bool {
+        let behind = self.intake.is_behind();
+        let feed = std::mem::take(&mut self.batch);
+        let worth = !feed.brought.is_empty()
+            || !feed.troubles.is_empty()
+            || !feed.notes.is_empty()
+            || feed.bytes > 0
+            || behind != feed.behind;
+        self.batch.behind = behind;
+        if !worth {
+            return true;
+        }
+        let health = self.intake.take_health();
+        self.feed.send(Feed { health, behind, ..feed }).is_ok()
+    }
+
+    fn show(&self) {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = self.follower.inputs();
+    }
+
+    fn obey(&mut self) -> bool {
+        while let Ok(order) = self.orders.try_recv() {
+            if !self.carry_out(order) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn carry_out(&mut self, order: Order) -> bool {
+        match order {
+            Order::Stop => false,
+            Order::Follow(sources, readings) => {
+                self.readings = readings;
+                if let Err(error) = self.follower.reconfigure(sources, Vec::new()) {
+                    let text = escaped(error.to_string().as_bytes()).to_string();
+                    self.batch.troubles.push(("configuration".to_owned(), Some(text)));
+                }
+                self.meet_inputs();
+                true
+            }
+        }
+    }
+}
+
+fn stored(key: &InputKey, position: &Position) -> Vec<u8> {
+    postcard::to_allocvec(&(key, position)).unwrap_or_default()
+}
