@@ -177,7 +177,9 @@ impl Log {
             return None;
         }
         let live = fs::metadata(&self.path).ok().map(|metadata| FileId::of(&metadata));
-        let unread = self.newer(Some(index), live, context);
+        let mut unread = self.newer(Some(index), live, context);
+        // A copy of this very file, which is about to be emptied, or not.
+        unread.retain(|member| !self.pieces[index].begins_with(&member.path, context.options.unpack.as_deref()));
         unread.into_iter().find(|member| self.attach_member(member, index, context)).map(|member| member.path)
     }
 

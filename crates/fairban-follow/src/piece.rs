@@ -286,6 +286,19 @@ impl Piece {
         }
     }
 
+    /// Whether this plain file's content begins with all that is in the file at `path`, as far as the first
+    /// [`UNPACK_BYTES`] tell.
+    pub(crate) fn begins_with(&self, path: &Path, unpack: Option<&dyn Unpack>) -> bool {
+        let Body::Plain(mine) = &self.body else { return false };
+        let (mut here, mut there) = (vec![0; UNPACK_BYTES], vec![0; UNPACK_BYTES]);
+        let read = open_file(path).and_then(|file| {
+            let metadata = file.metadata()?;
+            Piece::whole(file, &metadata, unpack)?.fill(&mut there)
+        });
+        let Ok(read) = read else { return false };
+        read > 0 && read_fully_at(mine, &mut here[..read], 0).is_ok_and(|all| all == read && here[..read] == there[..read])
+    }
+
     /// Whether the file has no name any more.
     pub(crate) fn is_unlinked(&self) -> bool {
         self.file().is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0))

@@ -408,11 +408,13 @@ fn a_folder_that_appears_later_is_found() {
 #[test]
 fn a_file_that_may_not_be_read_is_told_once_and_read_when_it_may() {
     become_ordinary();
-    let mut bench = following("a\n");
+    let mut bench = Bench::new();
+    bench.append("log", "a\n");
     let set = |bench: &Bench, name: &str, mode| {
         fs::set_permissions(bench.path(name), fs::Permissions::from_mode(mode)).unwrap();
     };
     set(&bench, "log", 0);
+    bench.follow_file("log");
     let told = bench.told();
     assert!(told.len() == 1 && told[0].contains("setfacl"), "{told:?}");
     assert!(matches!(bench.status().state, State::Unreadable(_)));
