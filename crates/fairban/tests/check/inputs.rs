@@ -43,7 +43,9 @@ fn findings(folder: &Folder, log: &str) -> Vec<serde_json::Value> {
 /// Texts and remedies of the findings about this log.
 fn said(folder: &Folder, log: &str) -> String {
     let about_it = findings(folder, log).into_iter().filter(|finding| finding["input"] == log);
-    about_it.map(|finding| format!("{} {}\n", finding["text"], finding["remedies"])).collect()
+    let told: Vec<String> =
+        about_it.map(|finding| format!("{} {}", finding["text"], finding["remedies"])).collect();
+    told.join("\n")
 }
 
 #[test]

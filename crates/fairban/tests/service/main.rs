@@ -92,7 +92,7 @@ fn the_user_and_the_folders_are_made_as_they_are_written_down() {
     }
     let root = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(root.path().join("etc")).expect("a folder");
-    let made = |tool: &str, args: &[&str], file: &str| {
+    let run = |tool: &str, args: &[&str], file: &str| {
         // A root of their own is where the tools look for the file too.
         let copy = root.path().join("usr/lib").join(file);
         fs::create_dir_all(copy.parent().expect("it has one")).expect("a folder");
@@ -101,7 +101,7 @@ fn the_user_and_the_folders_are_made_as_they_are_written_down() {
         let output = Command::new(tool).arg(root).args(args).arg("fairban.conf").output().expect("it runs");
         assert!(output.status.success(), "{tool}: {}", said(&output));
     };
-    made("systemd-sysusers", &[], "sysusers.d/fairban.conf");
+    run("systemd-sysusers", &[], "sysusers.d/fairban.conf");
     let read = |name: &str| fs::read_to_string(root.path().join(name)).expect("it was made");
     let user = read("etc/passwd");
     assert!(user.contains("fairban:") && user.contains(":/var/lib/fairban:"), "{user}");
@@ -113,7 +113,7 @@ fn the_user_and_the_folders_are_made_as_they_are_written_down() {
     }
     // To give folders away takes root.
     if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
-        made("systemd-tmpfiles", &["--create"], "tmpfiles.d/fairban.conf");
+        run("systemd-tmpfiles", &["--create"], "tmpfiles.d/fairban.conf");
         let mode =
             |name: &str| fs::metadata(root.path().join(name)).expect(name).permissions().mode() & 0o7777;
         assert_eq!(
