@@ -189,7 +189,7 @@ impl Tally {
             seen.smtp += 1;
         }
         match event.outcome {
-            Outcome::Success => return self.login(event, 1),
+            Outcome::Success => self.login(event, 1),
             Outcome::BadSecret | Outcome::UnknownAccount | Outcome::Failed => {
                 seen.failures += 1;
                 seen.unexplained += u64::from(event.outcome == Outcome::Failed);

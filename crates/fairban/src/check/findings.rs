@@ -9,9 +9,10 @@ use fairban_core::time::Span;
 
 use super::content::{Content, ServiceSeen};
 use super::look::{Looked, Seen};
-use super::probe::path_name;
+use super::probe::{Wanted, path_name};
 use super::remedy;
 use crate::accounts::{Accounts, User};
+use crate::input::live::Planned;
 use crate::report::advice;
 use crate::when;
 
@@ -265,6 +266,18 @@ fn about_file(name: &str, path: &Path) -> Option<Finding> {
         return Some(Finding::new(Level::Warning, name, text).with([remedy]));
     }
     None
+}
+
+/// A listener that believes other machines, over UDP.
+pub(super) fn about_senders(planned: &Planned) -> Finding {
+    let from: Vec<String> = planned.senders.iter().map(ToString::to_string).collect();
+    let name = Wanted::of(planned).place.name();
+    let text = format!(
+        "takes lines from {}: the sender of a UDP packet can be made up by anybody who reaches this port",
+        from.join(", ")
+    );
+    let remedies = ["use tcp, or let a packet filter drop what does not come from there".to_owned()];
+    Finding::new(Level::Advice, &name, text).with(remedies)
 }
 
 /// Names shown of those who can forge lines.

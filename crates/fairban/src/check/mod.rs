@@ -22,7 +22,7 @@ pub(crate) use self::probe::answer;
 use self::probe::path_name;
 use crate::accounts::{Accounts, User};
 use crate::cli::CheckArgs;
-use crate::config::{Config, EnforcerKind, Loaded, Mode, Paths, Report};
+use crate::config::{Config, EnforcerKind, InputSource, Listen, Loaded, Mode, Paths, Report};
 use crate::error::{Failure, Kind};
 use crate::input::live::{self, Plan};
 
@@ -128,6 +128,10 @@ fn look(
     }
     let user = identity.becomes.then_some((&identity.user, identity.gid));
     let looked = probe::ask(user, &plan.inputs)?;
+    for planned in plan.inputs.iter().filter(|planned| !planned.senders.is_empty()) {
+        let udp = matches!(planned.source, InputSource::Syslog(Listen::Udp(_)));
+        findings.extend(udp.then(|| findings::about_senders(planned)));
+    }
     for (planned, files) in plan.inputs.iter().zip(&looked) {
         for one in files {
             findings.extend(findings::about(one, planned.origin.is_some(), &around));
@@ -178,6 +182,16 @@ fn about_accounts(config: &Config, accounts: &Accounts, identity: &Identity) -> 
         }
     }
     let Some(owner) = accounts.user(user) else { return findings };
+    if let Some(group) = config.control.group.value.as_ref().and_then(|name| accounts.group(name))
+        && !owner.gids().contains(&group.gid)
+    {
+        let text = format!(
+            "{user} is not in the group {}, and gives it the control socket only if root starts it",
+            group.name
+        );
+        let remedy = format!("usermod -aG {} {user}", group.name);
+        findings.push(Finding::new(Level::Advice, "", text).with([remedy]));
+    }
     if let Ok(metadata) = fs::metadata(&config.state_dir.value)
         && metadata.uid() != owner.uid
     {

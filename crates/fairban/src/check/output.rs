@@ -1,8 +1,10 @@
 //! What was found, for a person or as JSON.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use fairban_core::engine::BanLengths;
 use fairban_core::time::Span;
 use serde_json::{Value, json};
 
@@ -10,6 +12,7 @@ use super::Identity;
 use super::findings::{Finding, Level};
 use super::look::{Looked, Seen};
 use super::probe::path_name;
+use crate::cli::show_span;
 use crate::config::{Loaded, Origin, Report, Shown};
 use crate::error::{Failure, plural};
 use crate::input::live::Plan;
@@ -32,6 +35,7 @@ impl Output {
         self.json
     }
 
+    /// Texts are put together with `writeln!` into strings, which cannot fail.
     fn write(&self, text: &str, objects: impl FnOnce() -> Vec<Value>) -> Result<(), Failure> {
         let result = if self.json {
             let mut out = io::stdout().lock();
@@ -57,8 +61,10 @@ impl Output {
             .collect();
         // Long lists push their own origin to the side, not everybody's.
         let width = lines.iter().map(|(value, _)| value.len()).filter(|len| *len <= 60).max().unwrap_or(0);
-        let text: String =
-            lines.iter().map(|(value, origin)| format!("{value:width$}  {origin}\n")).collect();
+        let text = lines.iter().fold(String::new(), |mut text, (value, origin)| {
+            let _ = writeln!(text, "{value:width$}  {origin}");
+            text
+        });
         self.write(&text, || {
             let object = |shown: &Shown| {
                 json!({"action": "value", "key": shown.key, "input": shown.input, "value": printable(&shown.value),
@@ -115,12 +121,16 @@ impl Output {
             ("enforcer", config.bans.enforcer.value.name().to_owned()),
             ("state", path_name(&config.state_dir.value)),
             ("control", format!("{}: {act} may act", path_name(&config.control.socket.value))),
+            ("bans", lengths(&config.ban_lengths())),
             (
                 "never banned",
                 format!("{} prefixes and {} names of allow", allowed.prefixes.len(), allowed.names.len()),
             ),
         ];
-        let text: String = rows.iter().map(|(head, row)| format!("{head:16} {row}\n")).collect();
+        let text = rows.iter().fold(String::new(), |mut text, (head, row)| {
+            let _ = writeln!(text, "{head:16} {row}");
+            text
+        });
         self.write(&text, Vec::new)
     }
 
@@ -131,11 +141,7 @@ impl Output {
         for (planned, files) in plan.inputs.iter().zip(looked) {
             for one in files {
                 let from = planned.origin.as_ref().map_or("found".to_owned(), Origin::to_string);
-                text.push_str(&format!(
-                    "  {}  ({from})\n    {}\n",
-                    printable(&one.name),
-                    told(one, now_secs)
-                ));
+                let _ = writeln!(text, "  {}  ({from})\n    {}", printable(&one.name), told(one, now_secs));
             }
         }
         if plan.inputs.is_empty() {
@@ -167,9 +173,9 @@ impl Output {
             };
             let input = if finding.input.is_empty() { String::new() } else { format!("{}: ", finding.input) };
             let line = printable(&format!("{input}{}", finding.text));
-            text.push_str(&format!("{style}{}:{style:#} {line}\n", finding.level.name()));
+            let _ = writeln!(text, "{style}{}:{style:#} {line}", finding.level.name());
             for remedy in &finding.remedies {
-                text.push_str(&format!("    {}\n", printable(remedy)));
+                let _ = writeln!(text, "    {}", printable(remedy));
             }
         }
         self.write(&text, || {
@@ -191,6 +197,15 @@ impl Output {
         };
         self.write(&text, || vec![json!({"action": "summary", "warnings": warnings, "advice": advice})])
     }
+}
+
+fn lengths(bans: &BanLengths) -> String {
+    let (first, longest, familiar) =
+        (show_span(bans.first), show_span(bans.longest), show_span(bans.longest_familiar));
+    let ladder = bans.ladder;
+    format!(
+        "{first} at least, {ladder} times longer each time, {longest} at most, {familiar} where anybody ever logged in"
+    )
 }
 
 fn origin(origin: &Origin) -> Value {

@@ -88,7 +88,7 @@ impl Reader {
             "services" => teller.put(&mut config.services, key, value, values::services),
             "allow" => self.allow(key, value, teller),
             "allow_refresh" => {
-                teller.put(&mut config.allow_refresh, key, value, |v| values::span(v, 10, 7 * DAY))
+                teller.put(&mut config.allow_refresh, key, value, |v| values::span(v, 10, 7 * DAY));
             }
             "timezone" => teller.put(&mut config.timezone, key, value, values::zone),
             "discover" => teller.put(&mut config.discover, key, value, values::flag),
@@ -110,7 +110,7 @@ impl Reader {
                 teller.put(&mut config.control.status_for_all, key, value, values::flag);
             }
             "history.keep" => {
-                teller.put(&mut config.history.keep, key, value, |v| values::span(v, DAY, 10 * YEAR))
+                teller.put(&mut config.history.keep, key, value, |v| values::span(v, DAY, 10 * YEAR));
             }
             "history.megabytes" => teller.put(&mut config.history.megabytes, key, value, |v| {
                 values::whole(v, 8, 65_536).map(|n| n as u32)
@@ -131,19 +131,7 @@ impl Reader {
     }
 
     fn inputs(&mut self, item: &Item, span: &Range<usize>, teller: &mut Teller<'_>) {
-        let tables: Option<Vec<(&dyn TableLike, Option<Range<usize>>)>> = match item {
-            Item::ArrayOfTables(tables) => {
-                Some(tables.iter().map(|table| (table as &dyn TableLike, table.span())).collect())
-            }
-            Item::Value(Value::Array(array)) => {
-                let table = |one: &Value| one.as_inline_table().is_some();
-                array.iter().all(table).then(|| {
-                    let tables = array.iter().filter_map(|one| Some((one.as_inline_table()?, one.span())));
-                    tables.map(|(table, span)| (table as &dyn TableLike, span)).collect()
-                })
-            }
-            _ => None,
-        };
+        let tables = tables_of(item);
         let Some(tables) = tables else {
             let help = "write [[input]], with two brackets: there may be several".to_owned();
             return teller.tell(
@@ -153,8 +141,8 @@ impl Reader {
                 Some(help),
             );
         };
-        for (table, table_span) in tables {
-            self.input(table, &table_span.unwrap_or_else(|| span.clone()), teller);
+        for Placed { table, span: own } in tables {
+            self.input(table, &own.unwrap_or_else(|| span.clone()), teller);
         }
         if self.config.inputs.len() > INPUTS_MAX {
             let help = "one pattern may name many files".to_owned();
@@ -246,6 +234,29 @@ impl Reader {
                 self.problems.push(Problem::at(source, span.clone(), message, "here".to_owned()));
             }
         }
+    }
+}
+
+/// A table and its place.
+struct Placed<'a> {
+    table: &'a dyn TableLike,
+    span: Option<Range<usize>>,
+}
+
+/// The tables of `[[input]]`, or of a list of tables; `None` for anything else.
+fn tables_of<'a>(item: &'a Item) -> Option<Vec<Placed<'a>>> {
+    match item {
+        Item::ArrayOfTables(tables) => {
+            Some(tables.iter().map(|table| Placed { table, span: table.span() }).collect())
+        }
+        Item::Value(Value::Array(array)) => {
+            let placed = |one: &'a Value| match one {
+                Value::InlineTable(table) => Some(Placed { table, span: table.span() }),
+                _ => None,
+            };
+            array.iter().map(placed).collect()
+        }
+        _ => None,
     }
 }
 

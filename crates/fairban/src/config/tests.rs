@@ -168,7 +168,7 @@ fn the_example_is_right_as_it_is_and_line_by_line() {
             Some(rest) if !rest.starts_with(' ') && (rest.contains(" = ") || rest.starts_with('[')) => rest,
             _ => line,
         });
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.collect::<Vec<_>>().join("\n") + "\n"
     };
     let whole = good(&(active(before) + &active(after)));
     assert!(whole.values().iter().all(|shown| shown.origin != Origin::Default));

@@ -140,13 +140,11 @@ fn one_of<T: Copy>(value: &Value, choices: &[(&'static str, T)]) -> Result<T, Wr
         return Ok(*choice);
     }
     let wrong = Wrong::new("there is no such value");
-    Err(match nearest(&text.to_lowercase(), choices.iter().map(|(name, _)| *name)) {
-        Some(near) => wrong.help(format!("did you mean \"{near}\"?")),
-        None => {
-            let names: Vec<String> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-            wrong.help(format!("there is {}", names.join(", ")))
-        }
-    })
+    if let Some(near) = nearest(&text.to_lowercase(), choices.iter().map(|(name, _)| *name)) {
+        return Err(wrong.help(format!("did you mean \"{near}\"?")));
+    }
+    let names: Vec<String> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    Err(wrong.help(format!("there is {}", names.join(", "))))
 }
 
 pub(crate) fn mode(value: &Value) -> Result<Mode, Wrong> {

@@ -82,7 +82,9 @@ fn a_closed_multilog_folder_is_opened_by_what_is_told() {
     let commands = remedies(&ran, "setfacl");
     assert_eq!(commands.len(), 3, "{}", ran.out);
     assert!(commands.iter().any(|command| command.starts_with("setfacl -d -m u:nobody:")), "{}", ran.out);
-    commands.iter().for_each(|command| run(command));
+    for command in &commands {
+        run(command);
+    }
     assert!(!check(&folder, &input).out.contains("may not be read"));
     // multilog makes the next file so, whatever the folder's own mode.
     fs::rename(folder.path("log/main/current"), folder.path("log/main/@4000000069000000000000000.s"))
@@ -102,7 +104,9 @@ fn access_lists_last_over_rotation_where_they_are_told() {
     let input = format!("file = \"{log}\"");
     let ran = check(&folder, &input);
     assert!(ran.out.contains("may not be read by nobody"), "{}", ran.out);
-    remedies(&ran, "setfacl").iter().for_each(|command| run(command));
+    for command in remedies(&ran, "setfacl") {
+        run(&command);
+    }
     let ran = check(&folder, &input);
     assert_eq!(ran.code, 0, "{}", ran.out);
     // As logrotate does it: create 0640.
