@@ -124,7 +124,7 @@ pub struct Engine {
 }
 
 /// Version of the snapshot's format: changed whenever the state's shape or meaning changes.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"fairbanE";
 

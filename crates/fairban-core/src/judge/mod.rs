@@ -22,6 +22,7 @@ pub(crate) mod outage;
 pub(crate) mod pending;
 pub(crate) mod prefixes;
 pub(crate) mod prior;
+pub(crate) mod realm;
 pub(crate) mod source;
 mod success;
 mod verdict;
@@ -43,6 +44,7 @@ use self::outage::Outages;
 use self::pending::Pending;
 use self::prefixes::Prefixes;
 use self::prior::Prior;
+use self::realm::Realm;
 use self::source::{Source, Unit, WEAK, secs_u32};
 use self::verdict::Breaker;
 use crate::account::Account;
@@ -74,6 +76,7 @@ pub(crate) struct Judge {
     prefixes: Prefixes,
     across: Across,
     prior: Prior,
+    realm: Realm,
     outages: Outages,
     sights: Sights,
     flows: Flows,
@@ -94,6 +97,8 @@ pub(crate) struct Judge {
 /// An attempt with what the questions to it need, worked out once.
 struct Case<'a> {
     attempt: &'a Attempt,
+    /// The account as the log has it; `attempt` may have its other form.
+    logged: &'a Account,
     unit: Unit,
     /// `None` for a hidden account.
     id: Option<AccountId>,
@@ -116,6 +121,7 @@ impl Judge {
             prefixes: Prefixes::new(key),
             across: Across::new(key),
             prior: Prior::default(),
+            realm: Realm::default(),
             outages: Outages::default(),
             sights: Sights::default(),
             flows: Flows::new(key),
@@ -209,9 +215,16 @@ impl Judge {
         let unit = Unit::of(attempt.source);
         let sources = &self.sources;
         self.prior.review(self.now, |unit| sources.get(unit.0).is_none_or(|source| source.ok == 0));
+        let form = match &attempt.account {
+            Account::Known(key) => self.form_judged(attempt.service, key, unit),
+            _ => None,
+        };
+        let renamed = form.map(|key| Attempt { account: Account::Known(key), ..attempt.clone() });
+        let logged = &attempt.account;
+        let attempt = renamed.as_ref().unwrap_or(attempt);
         let id = attempt.account.key().map(|key| self.accounts.id(key));
         let familiar = id.is_some_and(|id| self.accounts.is_familiar(id, unit, self.now));
-        let case = Case { attempt, unit, id, familiar };
+        let case = Case { attempt, logged, unit, id, familiar };
         if !self.is_judged(&case) {
             return;
         }
@@ -245,7 +258,8 @@ impl Judge {
             session_open: false,
             again: false,
         };
-        let case = Case { attempt: &attempt, unit, id: None, familiar: false };
+        let logged = &attempt.account;
+        let case = Case { attempt: &attempt, logged, unit, id: None, familiar: false };
         if !self.is_judged(&case) {
             return;
         }
@@ -352,7 +366,7 @@ impl Judge {
             source: attempt.source,
             service: attempt.service,
             protocol: attempt.protocol,
-            account: attempt.account.clone(),
+            account: case.logged.clone(),
             outcome: attempt.outcome,
             secret: attempt.secret,
             standing,

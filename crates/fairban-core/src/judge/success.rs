@@ -55,6 +55,9 @@ impl Judge {
         if known {
             self.accounts.touch(id, now);
         }
+        if news {
+            self.learn_realm(key, id, unit);
+        }
         if case.familiar
             && self.outages.succeeded(attempt.service, id.0, unit, news, now) == Some(Change::Ended)
         {
