@@ -11,6 +11,7 @@
 pub(crate) mod across;
 pub(crate) mod blind;
 pub(crate) mod convictions;
+mod crowds;
 pub(crate) mod dossier;
 mod explain;
 mod failure;
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use self::across::Across;
 use self::blind::Sights;
 use self::convictions::Convictions;
+use self::crowds::Crowds;
 use self::dossier::Dossiers;
 use self::familiar::{AccountId, Accounts};
 use self::flood::{Flows, Idle};
@@ -69,6 +71,9 @@ pub(crate) struct Judge {
     sources: Table<Source>,
     /// Of these, how many have seen a success.
     clients: u32,
+    /// The others, by neighbourhood.
+    #[serde(skip)]
+    crowds: Crowds,
     accounts: Accounts,
     pending: Pending,
     names: Names,
@@ -114,6 +119,7 @@ impl Judge {
             now: Time::from_secs(0),
             sources: Table::new(key),
             clients: 0,
+            crowds: Crowds::new(key),
             accounts: Accounts::new(key),
             pending: Pending::new(key),
             names: Names::new(key),
@@ -322,22 +328,46 @@ impl Judge {
     /// The record of a source, made if there is none; the least suspicious suspect makes room.
     fn source(&mut self, unit: Unit) -> &mut Source {
         if self.sources.get(unit.0).is_none() {
-            let now = self.now;
-            let suspects = self.sources.len() - self.clients as usize;
-            if suspects >= self.limits.suspects as usize {
-                // Banned ones go only where nothing else is in sight, the one that ends first: the ban was told and
-                // stays, what is lost is how often it had to be.
-                let rank = |source: &Source| {
-                    (source.ok == 0).then(|| (source.banned_for(now), source.score(now), source.last_secs()))
-                };
-                let victim = self.sources.victim(32, rank);
-                if let Some(victim) = victim {
-                    self.sources.remove(victim);
-                    self.dossiers.close(Unit(victim));
-                }
-            }
+            self.make_room_for_suspect(unit);
+            self.crowds.enter(unit);
         }
         self.sources.entry(unit.0, Source::default)
+    }
+
+    /// Suspects have a bound of their own, and a share of it for each neighbourhood: beyond that a newcomer takes the
+    /// place of a neighbour. What the neighbours did stays in the prefix's own sum.
+    fn make_room_for_suspect(&mut self, unit: Unit) {
+        let now = self.now;
+        let suspects = self.sources.len() - self.clients as usize;
+        let crowded = self.crowds.is_full(unit, self.limits.suspects);
+        if !crowded && suspects < self.limits.suspects as usize {
+            return;
+        }
+        // Banned ones go only where nothing else is in sight, the one that ends first: the ban was told and stays, what
+        // is lost is how often it had to be.
+        let rank = |source: &Source| {
+            (source.ok == 0).then(|| (source.banned_for(now), source.score(now), source.last_secs()))
+        };
+        let here = unit.neighbourhood();
+        let victim = if crowded {
+            let near = |key| Unit(key).neighbourhood() == here && Unit(key).is_v4() == unit.is_v4();
+            self.sources.victim_by_key(8, |key, source| near(key).then(|| rank(source)).flatten())
+        } else {
+            self.sources.victim(32, rank)
+        };
+        if let Some(victim) = victim {
+            self.sources.remove(victim);
+            self.crowds.leave(Unit(victim));
+            self.dossiers.close(Unit(victim));
+        }
+    }
+
+    /// Counts the suspects anew: after a restart.
+    pub(crate) fn recount(&mut self) {
+        self.crowds = Crowds::new(self.config.key);
+        for (key, _) in self.sources.iter().filter(|(_, source)| source.ok == 0) {
+            self.crowds.enter(Unit(key));
+        }
     }
 
     /// Adds evidence and writes it down.

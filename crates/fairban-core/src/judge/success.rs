@@ -300,7 +300,10 @@ impl Judge {
         for evicted in gone {
             if let Some(source) = self.sources.get_mut(evicted.0).filter(|source| source.ok > 0) {
                 source.ok -= 1;
-                self.clients -= u32::from(source.ok == 0);
+                if source.ok == 0 {
+                    self.clients -= 1;
+                    self.crowds.enter(evicted);
+                }
             }
         }
         let word = self.word(key);
@@ -333,8 +336,9 @@ impl Judge {
             source.ok_before = source.ok;
         }
         let (ok, flags) = (source.ok, source.flags);
-        self.clients += u32::from(newcomer);
         if newcomer {
+            self.clients += 1;
+            self.crowds.leave(unit);
             self.prefixes.success(unit, now, &self.limits);
         }
         if ok >= HUB_ACCOUNTS && flags & HUB == 0 && self.is_hub(unit) {
