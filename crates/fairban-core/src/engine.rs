@@ -349,6 +349,7 @@ impl Engine {
             return Err(SnapshotError::OtherKey);
         }
         judge.config = config;
+        judge.recount();
         Ok(Engine { joiner, judge, now, joined: VecDeque::new() })
     }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Sources at which nobody ever logged in. Smallest evidence goes first, one that is banned only where nothing
-    /// else is in sight: a robot in progress outweighs the cheap newcomers that a flood consists of.
+    /// else is in sight: a robot in progress outweighs the cheap newcomers that a flood consists of. One neighbourhood
+    /// (/24 or /48) holds at most one in 64 of them; its further members take each other's places.
     pub suspects: u32,
     /// Sources at which somebody logged in. The longest silent goes first: filling it takes that many successes.
     pub clients: u32,

@@ -84,6 +84,15 @@ impl<V> Table<V> {
     /// the smallest; `None` only if no entry has one. A sample instead of the exact minimum: an attacker cannot aim it,
     /// and where a fair share of the entries have a rank a whole lap costs a few steps for each eviction.
     pub(crate) fn victim<R: Ord>(&mut self, among: usize, rank: impl Fn(&V) -> Option<R>) -> Option<u64> {
+        self.victim_by_key(among, |_, value| rank(value))
+    }
+
+    /// The same where the rank depends on the key too.
+    pub(crate) fn victim_by_key<R: Ord>(
+        &mut self,
+        among: usize,
+        rank: impl Fn(u64, &V) -> Option<R>,
+    ) -> Option<u64> {
         let slots = self.slab.slots();
         let mut best: Option<(R, u64)> = None;
         let mut seen = 0;
@@ -91,7 +100,7 @@ impl<V> Table<V> {
             let slot = self.slab.hand as usize % slots;
             self.slab.hand = ((slot + 1) % slots) as u32;
             let Some((key, value)) = self.slab.at(slot as u32) else { continue };
-            let Some(rank) = rank(value) else { continue };
+            let Some(rank) = rank(*key, value) else { continue };
             seen += 1;
             if best.as_ref().is_none_or(|(least, _)| rank < *least) {
                 best = Some((rank, *key));

@@ -173,6 +173,81 @@ fn neighbourhoods_in_turn() {
     });
 }
 
+/// A /48 whose /64s each do something.
+fn of_one_prefix(n: usize) -> String {
+    format!("2001:db8:5:{:x}::1", 16 + n % 65_000)
+}
+
+/// Its /64s that have a record of their own.
+fn members(world: &World) -> usize {
+    let is_kept = |&n: &usize| world.explain(&of_one_prefix(n)).is_some_and(|told| told.attempts > 0);
+    (0..65_000).filter(is_kept).count()
+}
+
+#[test]
+fn one_neighbourhood_fills_no_more_than_its_share() {
+    let limits = Limits { suspects: 640, names: 4_096, ..small() };
+    // Somebody logs in from that /48, so it is not banned as a whole, and its /64s fail once each.
+    let client = "2001:db8:5:1::7";
+    let mut world = World::with_limits(limits);
+    world.play(users(0.0, 6.0 * HOUR));
+    world.take(&login(10.0, client, &user(1)));
+    world.start = 6.0 * HOUR;
+    let others: Vec<String> = (0..600).map(stranger).collect();
+    for (n, other) in others.iter().enumerate() {
+        world.take(&unknown(world.start + n as f64, other, &no_one(n)));
+    }
+    world.start += HOUR;
+    for n in 0..20_000 {
+        world.take(&unknown(world.start + n as f64 * 0.2, &of_one_prefix(n), &no_one(10_000 + n)));
+        if n % 1_000 == 0 {
+            // His program tries an old password now and then.
+            world.take(&wrong(world.start + n as f64 * 0.2, client, &user(1), "old"));
+        }
+    }
+    world.wait_until(world.start + 2.0 * HOUR);
+    for other in &others {
+        assert!(world.evidence(other) > 1.0, "{other} was pushed out");
+    }
+    let kept = members(&world);
+    assert!((5..=10).contains(&kept), "{kept} of 640 / 64");
+    world.assert_spared(client);
+    assert!(world.evidence(client) <= 0.0);
+    // After a restart the share is what it was.
+    let config = fairban_core::engine::Config { key: [7; 16], allow: Vec::new(), narrate: true };
+    let bytes = world.engine.snapshot();
+    world.engine = fairban_core::engine::Engine::restore(&bytes, config).expect("just written");
+    for n in 0..100 {
+        let now = world.start + 2.0 * HOUR + f64::from(n);
+        world.take(&unknown(now, &of_one_prefix(30_000 + n as usize), &no_one(50_000 + n as usize)));
+    }
+    let kept = members(&world);
+    assert!(kept <= 10, "{kept} after a restart");
+}
+
+#[test]
+fn robots_of_a_neighbourhood_that_has_filled_its_share_are_banned_with_it() {
+    let mut world = World::with_limits(Limits { suspects: 640, ..small() });
+    world.play(users(0.0, 6.0 * HOUR));
+    world.start = 6.0 * HOUR;
+    // Thousands of its members look in first: each is a suspect, and none of them tells anything.
+    for n in 0..4_000 {
+        for again in 0..6 {
+            let now = world.start + n as f64 * 0.1 + f64::from(again) * 0.01;
+            world.take(&connect_only(now, &of_one_prefix(n)));
+        }
+    }
+    world.start += HOUR;
+    let robots: Vec<String> = (0..1_000).map(|n| of_one_prefix(20_000 + n)).collect();
+    for (n, robot) in robots.iter().enumerate() {
+        world.take(&unknown(world.start + n as f64 * 2.0, robot, &no_one(n)));
+    }
+    let leaked = world.leaked(&robots);
+    println!("robots of a full neighbourhood: {leaked} guesses of 1000");
+    assert!(leaked <= 24, "{leaked}");
+    check_people(&mut world, "a full neighbourhood");
+}
+
 #[test]
 fn one_source_with_thousands_of_names() {
     assert_bounded("one source with thousands of names", |world, from, to| {

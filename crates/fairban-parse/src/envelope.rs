@@ -21,6 +21,7 @@
 use memchr::memchr;
 
 use crate::record::Record;
+use crate::service::fields::number;
 pub use crate::stamp::RawStamp;
 use crate::stamp::{Writer, scan};
 
@@ -60,7 +61,7 @@ struct Head<'a> {
 fn after_priority(line: &[u8]) -> Option<&[u8]> {
     let Some(rest) = line.strip_prefix(b"<") else { return Some(line) };
     let end = memchr(b'>', &rest[..rest.len().min(4)])?;
-    (number(&rest[..end])? <= 191).then_some(&rest[end + 1..])
+    (number::<u32>(&rest[..end])? <= 191).then_some(&rest[end + 1..])
 }
 
 /// `STAMP HOST APP-NAME PROCID MSGID STRUCTURED-DATA [MSG]`, after the version.
@@ -253,20 +254,6 @@ fn is_dovecot_process(text: &[u8]) -> bool {
     let (process, rest) = text.split_at(end);
     let delimited = matches!(rest[0], b'(' | b'<') || LEVELS.iter().any(|level| rest.starts_with(level));
     delimited && PROCESSES.binary_search(&process).is_ok()
-}
-
-/// A decimal number without sign; `None` for anything else and above `u32::MAX`.
-pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
-    if bytes.is_empty() {
-        return None;
-    }
-    bytes.iter().try_fold(0_u32, |value, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value.checked_mul(10)?.checked_add(u32::from(digit))
-    })
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use memchr::memmem;
 
 use fairban_core::event::Service;
 
-use crate::envelope::number;
 use crate::record::Record;
+use crate::service::fields::number;
 
 /// Lines that the log lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 use fairban_core::event::{AuthEvent, Service, Witness};
 
 use crate::clock::believable_session_start;
-use crate::envelope::{number, split};
+use crate::envelope::split;
 use crate::gap::{self, Gap};
 use crate::health::Health;
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
+use crate::service::fields::number;
 use crate::service::{dovecot, pam, postfix, sshd, tcpserver, vpopmail};
 use crate::stamp::Stamp;
 
@@ -163,7 +164,7 @@ fn claim_multilog(record: &Record<'_>) -> Option<Service> {
 fn repeated<'a>(record: &Record<'a>) -> Option<(Record<'a>, u16)> {
     let rest = record.body.strip_prefix(b"message repeated ")?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let times = number(&rest[..digits])?.clamp(1, TIMES_MAX) as u16;
+    let times = number::<u32>(&rest[..digits])?.clamp(1, TIMES_MAX) as u16;
     let body = rest[digits..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;
     let body = body.strip_prefix(b" ").unwrap_or(body);
     let body_at = record.body_at + (record.body.len() - 1 - body.len()) as u32;

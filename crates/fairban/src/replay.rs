@@ -16,7 +16,7 @@ use crate::error::{self, Failure, Kind, shown};
 use crate::explain::History;
 use crate::input::{Family, Gathered, Input, discover};
 use crate::json::{self, Place};
-use crate::pipeline::{Certainty, Item, Merge, Settings, StreamState};
+use crate::pipeline::{Certainty, Doubles, Item, Merge, Settings, StreamState};
 use crate::progress::Progress;
 use crate::report::{self, Report};
 use crate::state::{self, State};
@@ -37,8 +37,8 @@ pub(crate) fn replay(args: &ReplayArgs) -> Done {
         Gathered::from_paths(&args.logs)?
     };
     let (had_empty, found) = (gathered.empty > 0, gathered.found);
-    let (mut judge, logs, unclaimed) = set_up(args, saved, gathered)?;
-    let mut merge = Merge::new(settings(args), logs);
+    let (mut judge, (logs, unclaimed), doubles) = set_up(args, saved, gathered)?;
+    let mut merge = Merge::new(settings(args), logs, doubles);
     let mut progress = Progress::new(!args.quiet, merge.size_bytes(), &merge.read_bytes);
     let checkpoint = read_all(&mut merge, &mut judge, &mut progress, args.state.is_some());
     progress.finish();
@@ -51,7 +51,8 @@ pub(crate) fn replay(args: &ReplayArgs) -> Done {
         let (engine, tally) = checkpoint.unwrap_or_else(|| judge.snapshot());
         let logs = merge.states().into_iter().chain(unclaimed).collect();
         let (services, health, told) = (args.services(), judge.health.clone(), judge.told);
-        place.store(&State { services, engine, tally, health, told, logs })?;
+        let doubles = merge.doubles_state();
+        place.store(&State { services, engine, tally, health, told, logs, doubles })?;
     }
     if !args.quiet && merge.doubles() > 0 {
         let lines = error::plural(merge.doubles(), "line");
@@ -89,16 +90,16 @@ type Saved = Vec<(Family, StreamState)>;
 /// What there is to read, and what each log goes on from.
 type Logs = Vec<(Input, StreamState)>;
 
-/// A judge as the state file left it, the logs that go on and those that nobody goes on with.
+/// A judge as the state file left it, the logs that go on and those that nobody goes on with, and the lines of late.
 fn set_up(
     args: &ReplayArgs,
     saved: Option<State>,
     gathered: Gathered,
-) -> Result<(Judge, Logs, Saved), Failure> {
+) -> Result<(Judge, (Logs, Saved), Doubles), Failure> {
     let Some(saved) = saved else {
         let fresh = gathered.inputs.into_iter().map(|input| (input, StreamState::default())).collect();
         let judge = Judge::new(Engine::new(config()), Tally::new(args.compare), args);
-        return Ok((judge, fresh, Vec::new()));
+        return Ok((judge, (fresh, Vec::new()), Doubles::default()));
     };
     let path = args.state.as_deref().map(shown).unwrap_or_default();
     let other = |what: &str| {
@@ -120,8 +121,7 @@ fn set_up(
     let mut judge = Judge::new(engine, saved.tally, args);
     (judge.health, judge.told) = (saved.health, saved.told);
     judge.told_before = saved.told;
-    let (logs, unclaimed) = claim(gathered.inputs, saved.logs);
-    Ok((judge, logs, unclaimed))
+    Ok((judge, claim(gathered.inputs, saved.logs), saved.doubles))
 }
 
 /// Gives each log what it goes on from: that of its rotated set where there is one, the youngest first; else that of the

@@ -19,13 +19,13 @@ use siphasher::sip::SipHasher13;
 
 use crate::error::{Failure, Kind, shown};
 use crate::input::Family;
-use crate::pipeline::StreamState;
+use crate::pipeline::{Doubles, StreamState};
 use crate::tally::Tally;
 
 const MAGIC: &[u8; 14] = b"fairban\0state\n";
 
 /// Rises whenever a file of the old form could be misread.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const HEADER_BYTES: usize = MAGIC.len() + 4 + 8 + 8;
 
@@ -41,6 +41,8 @@ pub(crate) struct State {
     /// Effects up to this number have been told.
     pub(crate) told: u64,
     pub(crate) logs: Vec<(Family, StreamState)>,
+    /// Lines of late that another log may still tell.
+    pub(crate) doubles: Doubles,
 }
 
 /// The state in a file; `None` if there is no such file yet.

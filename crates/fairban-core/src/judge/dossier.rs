@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::source::{Source, Unit};
+use super::source::{Episode, Source, Unit};
 use crate::effect::{Signal, SignalSum};
 use crate::limits::Limits;
 use crate::nats::Nats;
@@ -17,6 +17,8 @@ struct Dossier {
     score: Nats,
     signals: Vec<SignalSum>,
     samples: Vec<Box<[u8]>>,
+    /// Of one that was set aside: whose failures it is about.
+    episodes: Box<[Episode]>,
 }
 
 /// All dossiers.
@@ -90,7 +92,38 @@ impl Dossiers {
     /// After a ban the evidence starts anew, and so does its record.
     pub(crate) fn close(&mut self, unit: Unit) {
         self.table.remove(unit.0);
+        self.table.remove(aside(unit));
     }
+
+    /// A ban names one address of the unit, and its neighbours' record starts anew: what the ban rests on is kept apart,
+    /// to be explained while it lasts. In the place of the unit's own, so nothing grows.
+    pub(crate) fn set_aside(&mut self, unit: Unit, source: &Source) {
+        if let Some(dossier) = self.table.remove(unit.0) {
+            self.table.insert(aside(unit), Dossier { episodes: source.episodes.clone(), ..dossier });
+        }
+    }
+
+    /// What was kept apart: the sum, its signals, samples and episodes.
+    pub(crate) fn kept_aside(&self, unit: Unit) -> Option<Aside> {
+        let dossier = self.table.get(aside(unit))?;
+        let mut signals = dossier.signals.clone();
+        signals.sort_by_key(|sum| (core::cmp::Reverse(sum.nats), sum.signal));
+        let samples = dossier.samples.iter().map(|sample| sample.to_vec()).collect();
+        Some(Aside { score: dossier.score, signals, samples, episodes: dossier.episodes.clone() })
+    }
+}
+
+/// See [`Dossiers::kept_aside`].
+pub(crate) struct Aside {
+    pub(crate) score: Nats,
+    pub(crate) signals: Vec<SignalSum>,
+    pub(crate) samples: Vec<Vec<u8>>,
+    pub(crate) episodes: Box<[Episode]>,
+}
+
+/// The key of what was set aside: the other half of the keys, from which no client comes.
+const fn aside(unit: Unit) -> u64 {
+    unit.0 ^ 1 << 63
 }
 
 fn rebuilt(source: &Source) -> Vec<SignalSum> {

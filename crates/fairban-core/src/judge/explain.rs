@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use super::Judge;
 use super::convictions::Conviction;
 use super::prefixes::around;
-use super::source::{EpisodeState, HIT, PROXY, Source, Unit, WEAK};
+use super::source::{EpisodeState, HIT, NARROW, PROXY, Source, Unit, WEAK};
 use crate::account::{Account, AccountKey};
 use crate::effect::{Signal, SignalSum};
 use crate::engine::{AccountTold, Explanation};
@@ -33,6 +33,16 @@ impl Judge {
             let probation = SignalSum { signal: Signal::Probation, count: 1, nats: source.score(self.now) };
             signals = vec![probation];
         }
+        let mut samples = self.dossiers.samples(unit);
+        if source.has(NARROW)
+            && self.addresses.is_meant(unit, address)
+            && let Some(aside) = self.dossiers.kept_aside(unit)
+        {
+            // What its neighbours do is judged anew; its own record is that of the ban.
+            source.set_score(self.now, aside.score);
+            source.episodes = aside.episodes;
+            (signals, samples) = (aside.signals, aside.samples);
+        }
         Some(Explanation {
             prefix: Some(unit.prefix()),
             evidence: source.score(self.now),
@@ -40,7 +50,7 @@ impl Judge {
             signals,
             attempts: source.attempts,
             accounts: self.accounts_told(unit, &source),
-            samples: self.dossiers.samples(unit),
+            samples,
             ban: conviction.filter(|conviction| conviction.prefix.contains(&address)).map(Conviction::told),
             remarks: self.remarks(unit, &source, standing),
         })
@@ -87,6 +97,9 @@ impl Judge {
     }
 
     pub(crate) fn explain_account(&self, key: &AccountKey) -> Option<Explanation> {
+        let full = self.realm.full_form(key);
+        let key =
+            full.as_ref().filter(|full| self.accounts.known(self.accounts.id(full)).is_some()).unwrap_or(key);
         let id = self.accounts.id(key);
         let known = self.accounts.known(id);
         let strangers = self.across.strangers(id.0);

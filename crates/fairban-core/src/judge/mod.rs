@@ -11,6 +11,7 @@
 pub(crate) mod across;
 pub(crate) mod blind;
 pub(crate) mod convictions;
+mod crowds;
 pub(crate) mod dossier;
 mod explain;
 mod failure;
@@ -23,6 +24,7 @@ pub(crate) mod outage;
 pub(crate) mod pending;
 pub(crate) mod prefixes;
 pub(crate) mod prior;
+pub(crate) mod realm;
 pub(crate) mod source;
 mod success;
 mod verdict;
@@ -35,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use self::across::Across;
 use self::blind::Sights;
 use self::convictions::Convictions;
+use self::crowds::Crowds;
 use self::dossier::Dossiers;
 use self::familiar::{AccountId, Accounts};
 use self::flood::{Flows, Idle};
@@ -45,6 +48,7 @@ use self::outage::Outages;
 use self::pending::Pending;
 use self::prefixes::Prefixes;
 use self::prior::Prior;
+use self::realm::Realm;
 use self::source::{Source, Unit, WEAK, secs_u32};
 use self::verdict::Breaker;
 use crate::account::Account;
@@ -69,6 +73,9 @@ pub(crate) struct Judge {
     sources: Table<Source>,
     /// Of these, how many have seen a success.
     clients: u32,
+    /// The others, by neighbourhood.
+    #[serde(skip)]
+    crowds: Crowds,
     accounts: Accounts,
     pending: Pending,
     names: Names,
@@ -76,6 +83,7 @@ pub(crate) struct Judge {
     prefixes: Prefixes,
     across: Across,
     prior: Prior,
+    realm: Realm,
     outages: Outages,
     sights: Sights,
     flows: Flows,
@@ -97,6 +105,8 @@ pub(crate) struct Judge {
 /// An attempt with what the questions to it need, worked out once.
 struct Case<'a> {
     attempt: &'a Attempt,
+    /// The account as the log has it; `attempt` may have its other form.
+    logged: &'a Account,
     unit: Unit,
     /// `None` for a hidden account.
     id: Option<AccountId>,
@@ -112,6 +122,7 @@ impl Judge {
             now: Time::from_secs(0),
             sources: Table::new(key),
             clients: 0,
+            crowds: Crowds::new(key),
             accounts: Accounts::new(key),
             pending: Pending::new(key),
             names: Names::new(key),
@@ -119,6 +130,7 @@ impl Judge {
             prefixes: Prefixes::new(key),
             across: Across::new(key),
             prior: Prior::default(),
+            realm: Realm::default(),
             outages: Outages::default(),
             sights: Sights::default(),
             flows: Flows::new(key),
@@ -219,9 +231,16 @@ impl Judge {
         let unit = Unit::of(attempt.source);
         let sources = &self.sources;
         self.prior.review(self.now, |unit| sources.get(unit.0).is_none_or(|source| source.ok == 0));
+        let form = match &attempt.account {
+            Account::Known(key) => self.form_judged(attempt.service, key, unit),
+            _ => None,
+        };
+        let renamed = form.map(|key| Attempt { account: Account::Known(key), ..attempt.clone() });
+        let logged = &attempt.account;
+        let attempt = renamed.as_ref().unwrap_or(attempt);
         let id = attempt.account.key().map(|key| self.accounts.id(key));
         let familiar = id.is_some_and(|id| self.accounts.is_familiar(id, unit, self.now));
-        let case = Case { attempt, unit, id, familiar };
+        let case = Case { attempt, logged, unit, id, familiar };
         if !self.is_judged(&case) {
             return;
         }
@@ -255,7 +274,8 @@ impl Judge {
             session_open: false,
             again: false,
         };
-        let case = Case { attempt: &attempt, unit, id: None, familiar: false };
+        let logged = &attempt.account;
+        let case = Case { attempt: &attempt, logged, unit, id: None, familiar: false };
         if !self.is_judged(&case) {
             return;
         }
@@ -318,22 +338,46 @@ impl Judge {
     /// The record of a source, made if there is none; the least suspicious suspect makes room.
     fn source(&mut self, unit: Unit) -> &mut Source {
         if self.sources.get(unit.0).is_none() {
-            let now = self.now;
-            let suspects = self.sources.len() - self.clients as usize;
-            if suspects >= self.limits.suspects as usize {
-                // Banned ones go only where nothing else is in sight, the one that ends first: the ban was told and
-                // stays, what is lost is how often it had to be.
-                let rank = |source: &Source| {
-                    (source.ok == 0).then(|| (source.banned_for(now), source.score(now), source.last_secs()))
-                };
-                let victim = self.sources.victim(32, rank);
-                if let Some(victim) = victim {
-                    self.sources.remove(victim);
-                    self.dossiers.close(Unit(victim));
-                }
-            }
+            self.make_room_for_suspect(unit);
+            self.crowds.enter(unit);
         }
         self.sources.entry(unit.0, Source::default)
+    }
+
+    /// Suspects have a bound of their own, and a share of it for each neighbourhood: beyond that a newcomer takes the
+    /// place of a neighbour. What the neighbours did stays in the prefix's own sum.
+    fn make_room_for_suspect(&mut self, unit: Unit) {
+        let now = self.now;
+        let suspects = self.sources.len() - self.clients as usize;
+        let crowded = self.crowds.is_full(unit, self.limits.suspects);
+        if !crowded && suspects < self.limits.suspects as usize {
+            return;
+        }
+        // Banned ones go only where nothing else is in sight, the one that ends first: the ban was told and stays, what
+        // is lost is how often it had to be.
+        let rank = |source: &Source| {
+            (source.ok == 0).then(|| (source.banned_for(now), source.score(now), source.last_secs()))
+        };
+        let here = unit.neighbourhood();
+        let victim = if crowded {
+            let near = |key| Unit(key).neighbourhood() == here && Unit(key).is_v4() == unit.is_v4();
+            self.sources.victim_by_key(8, |key, source| near(key).then(|| rank(source)).flatten())
+        } else {
+            self.sources.victim(32, rank)
+        };
+        if let Some(victim) = victim {
+            self.sources.remove(victim);
+            self.crowds.leave(Unit(victim));
+            self.dossiers.close(Unit(victim));
+        }
+    }
+
+    /// Counts the suspects anew: after a restart.
+    pub(crate) fn recount(&mut self) {
+        self.crowds = Crowds::new(self.config.key);
+        for (key, _) in self.sources.iter().filter(|(_, source)| source.ok == 0) {
+            self.crowds.enter(Unit(key));
+        }
     }
 
     /// Adds evidence and writes it down.
@@ -362,7 +406,7 @@ impl Judge {
             source: attempt.source,
             service: attempt.service,
             protocol: attempt.protocol,
-            account: attempt.account.clone(),
+            account: case.logged.clone(),
             outcome: attempt.outcome,
             secret: attempt.secret,
             standing,

@@ -3,6 +3,9 @@
 //! Eight familiar pairs, of eight accounts, from five unrelated neighbourhoods, familiar for hours, and more of them
 //! than of those that still succeed: less can be faked with a few bought accounts. While it lasts, failures at known
 //! accounts keep waiting.
+//!
+//! The guard falls with the first successes and rises again with the next failures, many times while a backend limps.
+//! People are told once, and told of the end when it has not risen again for some minutes.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +30,8 @@ const UNNOTICED: Span = Span::minutes(5);
 /// How long after it everybody has to log in again.
 const COMING_BACK: Span = Span::minutes(15);
 const LONG: Span = Span::minutes(30);
+/// How long a backend must have been up before the end of its outage is told.
+const SETTLED: Span = Span::minutes(5);
 const PAIRS_MIN: usize = 8;
 const NEIGHBOURHOODS_MIN: usize = 5;
 
@@ -51,6 +56,8 @@ struct Watch {
     since: Option<Time>,
     /// When the last one began and ended.
     last: Option<(Time, Time)>,
+    /// When the outage began that was told of and whose end was not.
+    told: Option<Time>,
     told_long: bool,
     /// Successes of familiar pairs since it began.
     recovered: u32,
@@ -70,12 +77,8 @@ impl Outages {
         if watch.failing.len() < FAILING_MAX || watch.failing.contains_key(&(account, unit)) {
             watch.failing.insert((account, unit), secs);
         }
-        if let Some(since) = watch.since {
-            if !watch.told_long && now.since(since) > LONG {
-                watch.told_long = true;
-                return Some(Change::Long);
-            }
-            return None;
+        if watch.since.is_some() {
+            return watch.is_long(now).then_some(Change::Long);
         }
         if watch.failing.len() < PAIRS_MIN {
             return None;
@@ -86,6 +89,10 @@ impl Outages {
         }
         watch.since = Some(now);
         watch.recovered = 0;
+        if watch.told.is_some() {
+            return watch.is_long(now).then_some(Change::Long);
+        }
+        watch.told = Some(now);
         watch.told_long = false;
         Some(Change::Began(watch.failing.len() as u32))
     }
@@ -106,15 +113,17 @@ impl Outages {
             let place = &mut watch.succeeded[minute as usize % 5];
             *place = if place.0 == minute { (minute, place.1 + 1) } else { (minute, 1) };
         }
-        watch.since?;
-        watch.recovered += 1;
-        // One success may be a cached login; three in a row are a backend.
-        if watch.recovered < 3 {
+        if watch.since.is_some() {
+            watch.recovered += 1;
+            // One success may be a cached login; three in a row are a backend.
+            if watch.recovered >= 3 {
+                watch.last = watch.since.take().map(|since| (since, now));
+                watch.failing.clear();
+            }
             return None;
         }
-        watch.last = watch.since.take().map(|since| (since, now));
-        watch.failing.clear();
-        Some(Change::Ended)
+        let up = watch.last.is_some_and(|(_, until)| now.since(until) >= SETTLED);
+        (up && watch.told.take().is_some()).then_some(Change::Ended)
     }
 
     /// Whether a failure of this service says nothing yet: the backend is down, or was when it happened and has been
@@ -130,6 +139,13 @@ impl Outages {
 }
 
 impl Watch {
+    /// Whether the outage that was told of has just become a long one.
+    fn is_long(&mut self, now: Time) -> bool {
+        let long = !self.told_long && self.told.is_some_and(|since| now.since(since) > LONG);
+        self.told_long |= long;
+        long
+    }
+
     fn is_outage(&self, secs: u32, minutes: u32) -> bool {
         let recent = |last: u32| secs.saturating_sub(last) <= minutes * 60;
         let pairs: Vec<&(u64, Unit)> =
@@ -173,8 +189,7 @@ mod tests {
         let later = now.plus(Span::minutes(31));
         assert_eq!(outages.failed(Service::Vpopmail, 7, unit(7, 1), later), Some(Change::Long));
         for n in 0..3 {
-            let change = outages.succeeded(Service::Vpopmail, n, unit(n as u8, 1), true, later);
-            assert_eq!(change, (n == 2).then_some(Change::Ended));
+            assert_eq!(outages.succeeded(Service::Vpopmail, n, unit(n as u8, 1), true, later), None);
         }
         assert!(outages.excuses(Service::Vpopmail, now, later), "what failed then");
         assert!(!outages.excuses(Service::Vpopmail, later.plus(Span::secs(1)), later), "what fails now");
@@ -184,6 +199,34 @@ mod tests {
         for n in 0..200_u64 {
             assert_eq!(faked.failed(Service::Vpopmail, n, unit((n % 3) as u8, n as u8), now), None);
         }
+    }
+
+    #[test]
+    fn a_backend_that_limps_is_told_of_once_and_its_end_when_it_stays_up() {
+        let start = Time::from_secs(1_000_000);
+        let (mut outages, mut told) = (Outages::default(), Vec::new());
+        for minute in 0..20 {
+            let now = start.plus(Span::minutes(minute));
+            for n in 0..9_u8 {
+                told.extend(outages.failed(Service::Dovecot, u64::from(n), unit(n, 1), now));
+            }
+            assert!(outages.excuses(Service::Dovecot, now, now), "the guard is up");
+            for n in 0..3 {
+                told.extend(outages.succeeded(Service::Dovecot, n, unit(n as u8, 1), false, now));
+            }
+        }
+        assert_eq!(told, [Change::Began(8)]);
+        for minute in 20..40 {
+            let now = start.plus(Span::minutes(minute));
+            told.extend(outages.succeeded(Service::Dovecot, 1, unit(1, 1), true, now));
+        }
+        assert_eq!(told, [Change::Began(8), Change::Ended]);
+        // A later one is another one.
+        let tomorrow = start.plus(Span::hours(24));
+        for n in 0..9_u8 {
+            told.extend(outages.failed(Service::Dovecot, u64::from(n), unit(n, 1), tomorrow));
+        }
+        assert_eq!(told, [Change::Began(8), Change::Ended, Change::Began(8)]);
     }
 
     #[test]

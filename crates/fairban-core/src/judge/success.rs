@@ -55,6 +55,9 @@ impl Judge {
         if known {
             self.accounts.touch(id, now);
         }
+        if news {
+            self.learn_realm(key, id, unit);
+        }
         if case.familiar
             && self.outages.succeeded(attempt.service, id.0, unit, news, now) == Some(Change::Ended)
         {
@@ -297,7 +300,10 @@ impl Judge {
         for evicted in gone {
             if let Some(source) = self.sources.get_mut(evicted.0).filter(|source| source.ok > 0) {
                 source.ok -= 1;
-                self.clients -= u32::from(source.ok == 0);
+                if source.ok == 0 {
+                    self.clients -= 1;
+                    self.crowds.enter(evicted);
+                }
             }
         }
         let word = self.word(key);
@@ -330,8 +336,9 @@ impl Judge {
             source.ok_before = source.ok;
         }
         let (ok, flags) = (source.ok, source.flags);
-        self.clients += u32::from(newcomer);
         if newcomer {
+            self.clients += 1;
+            self.crowds.leave(unit);
             self.prefixes.success(unit, now, &self.limits);
         }
         if ok >= HUB_ACCOUNTS && flags & HUB == 0 && self.is_hub(unit) {

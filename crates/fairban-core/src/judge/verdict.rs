@@ -126,10 +126,10 @@ impl Judge {
         if narrow {
             // Its neighbours are judged on: from the start where people log in, else on probation with it.
             source.flags |= NARROW;
+            self.dossiers.set_aside(unit, source);
             source.close_episodes();
             source.set_score(now, if client { Nats::ZERO } else { weights::PROBATION });
             self.addresses.ban_last(unit);
-            self.dossiers.close(unit);
         } else {
             self.addresses.unban(unit);
         }

@@ -34,6 +34,28 @@ fn a_banned_robot_is_explained_with_its_ban_and_signals() {
 }
 
 #[test]
+fn a_banned_address_of_a_slash_64_keeps_its_lines_and_its_neighbours_do_not_get_them() {
+    where_settled(|world| {
+        let robot = "2001:db8:9:9::7";
+        world
+            .play((0..20).map(|n| unknown(world.start + f64::from(n), robot, &no_one(n as usize))).collect());
+        let ban = world.bans_of(robot)[0].clone();
+        assert_eq!(ban.prefix.prefix_len(), 128, "only one address of the /64 failed");
+        let told = world.explain(robot).expect("it is known");
+        assert_eq!((told.evidence, &told.signals), (ban.evidence, &ban.signals));
+        assert!(!told.samples.is_empty() && told.accounts.len() as u32 == ban.accounts, "{told:?}");
+
+        let neighbour = "2001:db8:9:9::8";
+        let told = world.explain(neighbour).expect("its neighbour is known");
+        assert!(told.samples.is_empty() && told.accounts.is_empty(), "{told:?}");
+
+        let end = (ban.until.expect("it ends").secs() - at(0.0).secs()) as f64 + 60.0;
+        world.take(&unknown(end, robot, &no_one(77)));
+        assert!(world.explain(robot).expect("it is known").accounts.len() <= 1, "the record starts anew");
+    });
+}
+
+#[test]
 fn what_a_ban_tells_adds_up_to_its_evidence() {
     where_settled(|world| {
         for (number, every) in [1.0, 60.0, 3_600.0].into_iter().enumerate() {

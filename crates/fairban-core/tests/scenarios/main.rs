@@ -12,6 +12,7 @@ mod bans_and_after;
 mod blind_services;
 mod cold_start;
 mod connection_floods;
+mod default_domain;
 mod digest_then_plain;
 mod explanations;
 mod hits;

@@ -16,19 +16,20 @@ pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// A decimal number without sign; `None` for anything else and above `u32::MAX`.
-pub(crate) fn number(bytes: &[u8]) -> Option<u32> {
-    if bytes.is_empty() || bytes.len() > 10 {
+/// The number that these bytes are, whole: decimal digits alone, no sign; `None` for anything else and for what does not
+/// fit. Zeros before it change nothing, however many: a forwarder that pads a pid means the same process.
+pub(crate) fn number<N: TryFrom<u32>>(bytes: &[u8]) -> Option<N> {
+    if bytes.is_empty() {
         return None;
     }
-    let mut value = 0_u64;
-    for &byte in bytes {
-        if !byte.is_ascii_digit() {
+    let value = bytes.iter().try_fold(0_u32, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
             return None;
         }
-        value = value * 10 + u64::from(byte - b'0');
-    }
-    u32::try_from(value).ok()
+        value.checked_mul(10)?.checked_add(u32::from(digit))
+    })?;
+    N::try_from(value).ok()
 }
 
 /// What stands before and after the first `delimiter`.
@@ -70,8 +71,19 @@ mod tests {
     #[test]
     fn a_number_is_digits_alone() {
         assert_eq!(number(b"4294967295"), Some(u32::MAX));
+        assert_eq!(number(b"65535"), Some(u16::MAX));
+        assert_eq!(number::<u16>(b"65536"), None);
         for wrong in [&b""[..], b"4294967296", b"-1", b"+1", b"1 ", b"99999999999"] {
-            assert_eq!(number(wrong), None);
+            assert_eq!(number::<u32>(wrong), None);
         }
+    }
+
+    #[test]
+    fn zeros_before_a_number_change_nothing() {
+        for (padded, value) in [(&b"0"[..], 0), (b"000", 0), (b"007", 7), (b"000000000000000000022", 22)] {
+            assert_eq!(number(padded), Some(value));
+            assert_eq!(number(padded), Some(value as u16));
+        }
+        assert_eq!(number::<u32>(b"0004294967296"), None);
     }
 }

@@ -85,7 +85,7 @@ fn client(text: &[u8]) -> Option<(IpAddr, Option<u16>, &[u8])> {
     let rest = text.get(open + 1 + inside.len() + 1..)?;
     if let Some(behind) = rest.strip_prefix(b":") {
         let digits = behind.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if let Some(port) = number(&behind[..digits]).and_then(|port| u16::try_from(port).ok()) {
+        if let Some(port) = number(&behind[..digits]) {
             return Some((source, Some(port), &behind[digits..]));
         }
     }
@@ -135,7 +135,7 @@ fn disconnected(text: &[u8]) -> Reading {
 
 /// Good and failed ones out of `1`, `0/4` or `1/2`.
 fn counted(text: &[u8]) -> Option<(u16, u16)> {
-    let (good, all) = match split_once(text, b"/") {
+    let (good, all): (u32, u32) = match split_once(text, b"/") {
         Some((good, all)) => (number(good)?, number(all)?),
         None => (number(text)?, number(text)?),
     };

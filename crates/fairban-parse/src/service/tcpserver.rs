@@ -21,7 +21,7 @@
 
 use fairban_core::event::{AuthEvent, Outcome, Protocol, Service, Session, Tells};
 
-use super::address::{ip, number};
+use super::fields::{address as ip, number};
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
 

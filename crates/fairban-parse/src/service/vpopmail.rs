@@ -31,7 +31,7 @@ use core::net::IpAddr;
 use fairban_core::account::{Account, AccountKey};
 use fairban_core::event::{AuthEvent, Mechanism, Outcome, Protocol, Service, Session, Tells};
 
-use super::address::ip;
+use super::fields::address as ip;
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
 

@@ -2,13 +2,15 @@
 //! and in `syslog`), and such a record is one attempt, not two.
 //!
 //! A line counts as often as it stands in the log that has it most often. Only lines equal to the byte are one record,
-//! so their stamps are equal, and in the merge they come close together.
+//! so their stamps are equal, and in the merge they come close together. Where logs are read in parts, one may end
+//! before a line of which the other has the double already: what is remembered goes into the state.
 
 use std::hash::Hasher as _;
 
+use fairban_core::event::{AuthEvent, SecretTag};
 use fairban_core::time::{Span, Time};
 use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use siphasher::sip::SipHasher13;
 
 /// How far apart the merge may take equal lines: logs fall back in time a little now and then.
@@ -18,24 +20,28 @@ const APART_MAX: Span = Span::secs(30);
 const LINES_MAX: usize = 1 << 16;
 
 /// Lines of late, by their hash: how often each log had them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Doubles {
-    #[serde(with = "in_order")]
+    #[serde(serialize_with = "sorted", deserialize_with = "unsorted")]
     recent: Seen,
-    #[serde(with = "in_order")]
+    #[serde(serialize_with = "sorted", deserialize_with = "unsorted")]
     before: Seen,
     since: Option<Time>,
-    /// Lines that were not taken.
-    pub(crate) dropped: u64,
+    /// Numbers given to rotated sets so far.
+    pub(super) sets: u32,
+    /// Lines that were not taken in this run.
+    #[serde(skip)]
+    pub(super) dropped: u64,
 }
 
 /// By hash, for each log that had the line, how often. The order of the table never shows.
-type Seen = HashMap<u64, Vec<(usize, u32)>, std::hash::BuildHasherDefault<SipHasher13>>;
+type Seen = HashMap<u64, Vec<(u32, u32)>, std::hash::BuildHasherDefault<SipHasher13>>;
 
 impl Doubles {
     /// Whether the line, of this log (all pieces of a rotated set are one), has been taken from another log already.
-    pub(crate) fn is_double(&mut self, now: Time, log: usize, hash: u64) -> bool {
+    pub(super) fn is_double(&mut self, now: Time, log: u32, event: &AuthEvent, line: &[u8]) -> bool {
         self.forget(now);
+        let hash = hash(event, line);
         let counts = match self.before.remove(&hash) {
             Some(counts) => self.recent.entry(hash).or_insert(counts),
             None => self.recent.entry(hash).or_default(),
@@ -63,38 +69,67 @@ impl Doubles {
     }
 }
 
-/// By which equal lines are known.
-pub(crate) fn line_hash(line: &[u8]) -> u64 {
+/// The identity of a line. Of its secret only the tag counts: in a line that was kept for later it is blanked.
+fn hash(event: &AuthEvent, line: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new();
-    hasher.write(line);
+    let (from, to) = event.secret_at.map_or((0, 0), |(from, to)| (from as usize, to as usize));
+    match (line.get(..from), line.get(to..)) {
+        (Some(head), Some(tail)) => {
+            hasher.write(head);
+            hasher.write_u64(event.secret.map_or(0, SecretTag::bits));
+            hasher.write(tail);
+        }
+        _ => hasher.write(line),
+    }
     hasher.finish()
 }
 
-/// The same lines give the same bytes, whatever the tables went through.
-mod in_order {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+fn sorted<S: Serializer>(seen: &Seen, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut entries: Vec<(&u64, &Vec<(u32, u32)>)> = seen.iter().collect();
+    entries.sort_unstable();
+    entries.serialize(serializer)
+}
 
-    use super::Seen;
-
-    pub(super) fn serialize<S: Serializer>(seen: &Seen, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut lines: Vec<_> = seen.iter().collect();
-        lines.sort_unstable();
-        lines.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seen, D::Error> {
-        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
-    }
+fn unsorted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seen, D::Error> {
+    Vec::<(u64, Vec<(u32, u32)>)>::deserialize(deserializer).map(|entries| entries.into_iter().collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use fairban_core::event::{Service, Tells};
+
     use super::*;
+
+    fn event() -> AuthEvent {
+        AuthEvent::new(Service::Vpopmail, Tells::Attempt)
+    }
+
+    #[test]
+    fn a_line_with_its_secret_blanked_is_the_same_line() {
+        let mut event = event();
+        event.secret_at = Some((3, 6));
+        assert_eq!(hash(&event, b"(p:abc) x"), hash(&event, b"(p:***) x"));
+        assert_ne!(hash(&event, b"(p:abc) x"), hash(&event, b"(p:***) y"));
+    }
+
+    #[test]
+    fn what_is_remembered_survives_and_its_bytes_tell_no_order() {
+        let (mut one, mut other) = (Doubles::default(), Doubles::default());
+        let now = Time::from_secs(0);
+        for n in 0..500_u64 {
+            one.is_double(now, 0, &event(), &n.to_le_bytes());
+            other.is_double(now, 0, &event(), &(499 - n).to_le_bytes());
+        }
+        let bytes = postcard::to_allocvec(&one).expect("to memory");
+        assert_eq!(bytes, postcard::to_allocvec(&other).expect("to memory"));
+        let mut again: Doubles = postcard::from_bytes(&bytes).expect("just written");
+        assert!((0..500_u64).all(|n| again.is_double(now, 1, &event(), &n.to_le_bytes())));
+    }
 
     #[test]
     fn a_line_counts_as_often_as_the_log_that_has_it_most_often() {
         let mut doubles = Doubles::default();
-        let mut taken = |second, log| !doubles.is_double(Time::from_secs(second), log, line_hash(b"a line"));
+        let mut taken = |second, log| !doubles.is_double(Time::from_secs(second), log, &event(), b"a line");
         assert_eq!(
             [taken(0, 0), taken(0, 1), taken(0, 1), taken(0, 0), taken(0, 0)],
             [true, false, true, false, true]
@@ -108,7 +143,7 @@ mod tests {
     fn memory_is_bounded() {
         let mut doubles = Doubles::default();
         for n in 0..4 * LINES_MAX {
-            doubles.is_double(Time::from_secs(0), 0, line_hash(&n.to_le_bytes()));
+            doubles.is_double(Time::from_secs(0), 0, &event(), &n.to_le_bytes());
         }
         assert!(doubles.recent.len() <= LINES_MAX && doubles.before.len() <= LINES_MAX);
     }

@@ -25,8 +25,8 @@ use fairban_core::event::AuthEvent;
 use fairban_core::time::Time;
 use jiff::tz::TimeZone;
 
-pub(crate) use self::clock::{FileClock, YearHint};
-pub(crate) use self::doubles::{Doubles, line_hash};
+use self::clock::{FileClock, YearHint};
+pub(crate) use self::doubles::Doubles;
 use self::feed::{Buffers, Crew, Feed};
 use self::parse::BlockParser;
 use self::stream::Stream;
@@ -74,8 +74,8 @@ struct Log {
     format: Format,
     stream: Option<Stream>,
     done: bool,
-    /// The same number for all pieces of a rotated set.
-    set: usize,
+    /// The same number for all pieces of a rotated set, and when they are read on later.
+    set: u32,
 }
 
 /// The logs, merged.
@@ -89,15 +89,17 @@ pub(crate) struct Merge {
     crew: Crew,
     /// Events taken since the checkpoint, if there is one.
     redo: Option<usize>,
-    /// Where there is more than one log.
+    /// Where there is more than one log, or may be later.
     doubles: Option<Doubles>,
+    /// The same as of the checkpoint.
+    doubles_before: Option<Doubles>,
     /// Taken from disks so far.
     pub(crate) read_bytes: Arc<AtomicU64>,
 }
 
 impl Merge {
-    /// Looks into each log for its first stamps and sets up the order.
-    pub(crate) fn new(settings: Settings, inputs: Vec<(Input, StreamState)>) -> Merge {
+    /// Looks into each log for its first stamps and sets up the order. `doubles` are those of the run before.
+    pub(crate) fn new(settings: Settings, inputs: Vec<(Input, StreamState)>, doubles: Doubles) -> Merge {
         let parser = Arc::new(BlockParser::new(settings.key, settings.services));
         let look = |(input, state): (Input, StreamState)| {
             let start = first_time(&settings, &parser, &input, &state);
@@ -107,7 +109,9 @@ impl Merge {
         let families: Vec<&Family> = logs.iter().flatten().map(|log| &log.input.family).collect();
         let order = by_age(&families, |i| logs[i].as_ref().map(|log| log.start));
         let mut logs: Vec<Log> = order.into_iter().filter_map(|i| logs[i].take()).collect();
-        let sets = number_sets(&mut logs);
+        let mut doubles = doubles;
+        let sets = number_sets(&mut logs, &mut doubles.sets);
+        let doubles = (sets > 1 || settings.keep_tail).then_some(doubles);
         let next = logs.iter().enumerate().map(|(place, log)| Reverse((log.start, place))).collect();
         let crew = Crew::new(settings.threads);
         let (buffers, read_bytes) = (Arc::default(), Arc::default());
@@ -119,7 +123,8 @@ impl Merge {
             buffers,
             crew,
             redo: None,
-            doubles: (sets > 1).then(Doubles::default),
+            doubles,
+            doubles_before: None,
             read_bytes,
         }
     }
@@ -149,7 +154,7 @@ impl Merge {
         let stream = log.stream.as_mut()?;
         let (set, doubles) = (log.set, &mut self.doubles);
         let taken = stream.take(|event, text, line| {
-            let double = doubles.as_mut().is_some_and(|doubles| doubles.is_double(key, set, line_hash(text)));
+            let double = doubles.as_mut().is_some_and(|doubles| doubles.is_double(key, set, event, text));
             (!double).then(|| take(&Item { event, text, file, line }))
         });
         self.enqueue(place);
@@ -171,6 +176,7 @@ impl Merge {
     /// Checkpoint: from here on, events are also kept, to be decided again when the logs go on.
     pub(crate) fn begin_redo(&mut self) {
         self.redo = Some(0);
+        self.doubles_before.clone_from(&self.doubles);
         self.logs.iter_mut().filter_map(|log| log.stream.as_mut()).for_each(Stream::begin_redo);
     }
 
@@ -178,6 +184,7 @@ impl Merge {
     pub(crate) fn has_redo(&mut self) -> bool {
         if self.redo.is_some_and(|taken| taken > REDO_EVENTS_MAX) {
             self.redo = None;
+            self.doubles_before = None;
             self.logs.iter_mut().filter_map(|log| log.stream.as_mut()).for_each(Stream::end_redo);
         }
         self.redo.is_some()
@@ -190,8 +197,17 @@ impl Merge {
 
     /// What each log needs to be read on later.
     pub(crate) fn states(&self) -> Vec<(Family, StreamState)> {
-        let state = |log: &Log| log.stream.as_ref().map_or_else(|| log.state.clone(), Stream::state);
+        let state = |log: &Log| {
+            let state = log.stream.as_ref().map_or_else(|| log.state.clone(), Stream::state);
+            StreamState { set: Some(log.set), ..state }
+        };
         self.logs.iter().map(|log| (log.input.family.clone(), state(log))).collect()
+    }
+
+    /// The lines of late, as of the checkpoint if there is one: what is decided again is looked up again.
+    pub(crate) fn doubles_state(&self) -> Doubles {
+        let doubles = if self.redo.is_some() { &self.doubles_before } else { &self.doubles };
+        doubles.clone().unwrap_or_default()
     }
 
     /// Sizes on disk of all logs together.
@@ -231,13 +247,18 @@ impl Merge {
     }
 }
 
-/// Gives the pieces of each rotated set a number in common; how many sets there are.
-fn number_sets(logs: &mut [Log]) -> usize {
+/// Gives the pieces of each rotated set a number in common: that of an earlier run, or the next; how many sets there are.
+fn number_sets(logs: &mut [Log], given: &mut u32) -> usize {
     let mut families: Vec<Family> = logs.iter().map(|log| log.input.family.clone()).collect();
     families.sort_unstable();
     families.dedup();
-    for log in logs {
-        log.set = families.binary_search(&log.input.family).unwrap_or_default();
+    for family in &families {
+        let members = || logs.iter().filter(|log| log.input.family == *family);
+        let number = members().filter_map(|log| log.state.set).min().unwrap_or_else(|| {
+            *given += 1;
+            *given - 1
+        });
+        logs.iter_mut().filter(|log| log.input.family == *family).for_each(|log| log.set = number);
     }
     families.len()
 }

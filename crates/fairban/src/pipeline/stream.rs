@@ -63,6 +63,8 @@ pub(crate) struct StreamState {
     /// The merging time of the last event that was decided.
     pub(crate) latest: Option<Time>,
     pub(crate) services: u32,
+    /// Number of its rotated set.
+    pub(crate) set: Option<u32>,
     pub(crate) held: Vec<HeldEvent>,
 }
 
@@ -161,7 +163,7 @@ impl Stream {
             }
             Text::Own(text) => take(&next.event, text, next.line),
         };
-        if taken.is_some() && self.redo.is_some() {
+        if self.redo.is_some() {
             let kept = self.hold(&next);
             self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(kept.clone()));
         }
@@ -187,6 +189,7 @@ impl Stream {
             clock: self.clock.state(),
             latest,
             services: self.services | self.block_services,
+            set: None,
             held: again.into_iter().chain(self.window.iter().map(|waiting| self.hold(waiting))).collect(),
         }
     }

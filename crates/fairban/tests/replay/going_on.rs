@@ -139,6 +139,42 @@ fn several_logs_at_once_go_on_each() {
     assert_eq!(second.summary()["lines"], whole.summary()["lines"]);
 }
 
+/// Reads two logs of one host in two parts, cut at these places, and compares with reading both whole.
+fn compare_two(mail: &[u8], syslog: &[u8], (cut_mail, cut_syslog): (usize, usize)) {
+    let folder = Folder::new();
+    let state = folder.path("replay.state");
+    let whole = replay(&[&folder.file("mail.log", mail), &folder.file("syslog", syslog)]);
+    let read = |name: &str, mail: &[u8], syslog: &[u8]| {
+        let paths = (format!("{name}/mail.log"), format!("{name}/syslog"));
+        replay(&["--state", &state, &folder.file(&paths.0, mail), &folder.file(&paths.1, syslog)])
+    };
+    let first = read("first", &mail[..cut_mail], &syslog[..cut_syslog]);
+    let second = read("second", &mail[cut_mail..], &syslog[cut_syslog..]);
+    let cuts = format!("cut at {cut_mail} and {cut_syslog}");
+    assert_eq!(first.code + second.code, 0, "{cuts}: {}{}", first.err, second.err);
+    let objects = [first.objects(), second.objects()].concat();
+    assert_eq!(without_places(objects), without_places(whole.objects()), "{cuts}");
+    assert_eq!(second.summary(), whole.summary(), "{cuts}");
+}
+
+#[test]
+fn lines_of_two_logs_are_doubles_though_a_cut_lies_between_them() {
+    // Three tries at an address each: doubled they would be six, and a ban.
+    let text = (0..40).map(|n| {
+        let source = format!("203.0.113.{}", n % 13);
+        vchkpw(36_000 + 2 * n, "password fail (pass: 'secret')", &format!("name{n}@d.example"), &source)
+    });
+    let text = text.collect::<String>().into_bytes();
+    let line = text.len() / 40;
+    for at in (0..40).step_by(3) {
+        for behind in [0, 1, 5, 10] {
+            let (ahead, behind) = (at * line, (at.saturating_sub(behind)) * line);
+            compare_two(&text, &text, (ahead, behind));
+            compare_two(&text, &text, (behind + 7, ahead + 11));
+        }
+    }
+}
+
 #[test]
 fn what_waits_for_its_rest_is_kept_by_the_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
