@@ -65,6 +65,11 @@ pub(crate) enum Verb {
     /// no rights but to read the logs.
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(Box<ReplayArgs>),
+    /// Follow the logs, and shut robots out as they come
+    ///
+    /// Runs in the foreground until it is told to stop. Reads the old logs first, as far back as `read_back` says, then follows
+    /// them. Watches only (decides, records, shows) until `fairban mode live`. HUP reads the configuration again, TERM ends.
+    Run(RunArgs),
     /// Is the configuration right, and can the service see what it needs?
     ///
     /// Validates the configuration, tries every input as the user that the service runs as, says what each log shows and what
@@ -102,6 +107,14 @@ pub(crate) enum Page {
     /// A configuration with every key, commented out.
     #[value(name = "example")]
     Example,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The configuration; its drop-ins are in the folder of the same name that ends in .d
+    /// [default: /etc/fairban/fairban.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -5,7 +5,6 @@
 mod accounts;
 mod check;
 mod cli;
-#[allow(dead_code, reason = "tied in next")]
 mod daemon;
 mod config;
 mod documents;
@@ -37,6 +36,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.verb {
         Verb::Replay(args) => replay::replay(&args),
+        Verb::Run(args) => daemon::run(&args),
         Verb::Check(args) => match check::check(&args) {
             Ok(code) => return code,
             Err(failure) => Err(failure),

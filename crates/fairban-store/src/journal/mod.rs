@@ -307,6 +307,15 @@ impl Journal {
         Ok(freed)
     }
 
+    /// Leaves numbers out: the next record gets at least this one. For records that were taken while nothing could be
+    /// appended, and that a snapshot holds now.
+    pub fn skip_to(&mut self, seq: u64) {
+        if seq > self.next {
+            self.next = seq;
+            self.tail = Tail::Sealed;
+        }
+    }
+
     /// The number that the next record gets.
     pub fn next_seq(&self) -> u64 {
         self.next

@@ -22,9 +22,9 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 pub(crate) use self::files::Paths;
+pub(crate) use self::keys::Applies;
 pub(crate) use self::report::{Problem, Report};
 pub(crate) use self::show::Shown;
-#[cfg_attr(not(test), expect(unused_imports, reason = "a reload asks"))]
 pub(crate) use self::show::diff;
 pub(crate) use self::values::{Allow, EnforcerKind, Listen, Mode, Zone};
 

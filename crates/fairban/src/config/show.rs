@@ -101,7 +101,6 @@ impl super::Input {
 }
 
 /// What a reload from `old` to `new` changes. Files of `allow` count by what stands in them.
-#[cfg_attr(not(test), expect(dead_code, reason = "a reload asks"))]
 pub(crate) fn diff(old: &Config, new: &Config) -> Vec<Change> {
     let (old_values, new_values) = (old.values(), new.values());
     let joined = |values: &[Shown], key: &str| {

@@ -242,7 +242,7 @@ impl Desk {
             known.last_event = Some(event.time);
         }
         let now = self.engine.now().max(event.time);
-        if !self.state.doubles.is_double(now, usize::from(input), hash) {
+        if !self.state.doubles.is_double_hash(now, u32::from(input), hash) {
             self.engine.handle(event, text);
         }
     }

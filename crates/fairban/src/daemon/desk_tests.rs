@@ -23,7 +23,7 @@ fn unknown(secs: i64, source: &str, account: &str) -> Entry {
         ..AuthEvent::new(Service::Vpopmail, Tells::Attempt)
     };
     let text = format!("{secs} {source} {account}");
-    let hash = crate::pipeline::line_hash(text.as_bytes());
+    let hash = crate::pipeline::line_hash(&event, text.as_bytes());
     Entry::Line { input: 0, line: 1, event, text: text.into_bytes(), hash }
 }
 

@@ -57,6 +57,13 @@ pub(crate) struct Reading {
     pub(crate) services: u32,
 }
 
+impl Reading {
+    /// Of inputs that nobody configured: everything, in the machine's zone.
+    pub(crate) fn unknown() -> Reading {
+        Reading { zone: TimeZone::system(), services: u32::MAX }
+    }
+}
+
 /// What is known of one input.
 #[derive(Debug)]
 struct Input {
@@ -200,7 +207,7 @@ impl Input {
             let to = (to as usize).min(text.len());
             text.get_mut(from as usize..to).into_iter().for_each(|secret| secret.fill(b'*'));
         }
-        let hash = line_hash(line);
+        let hash = line_hash(&event, line);
         self.queue.push_back(Item::Line(Box::new(Line { event, text, number, hash })));
         self.waiting += 1;
     }

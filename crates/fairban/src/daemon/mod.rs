@@ -7,7 +7,18 @@
 //!                                                                                 └─► database, tail
 //! ```
 
+mod alarms;
 mod desk;
+mod doors;
 mod in_force;
 mod intake;
+mod keeper;
+mod office;
+mod reading;
+mod recorder;
+mod reload;
+mod run;
 mod timeline;
+mod told;
+
+pub(crate) use self::run::run;

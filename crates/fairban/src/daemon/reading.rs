@@ -46,7 +46,9 @@ impl Readings {
     fn of(&self, key: &InputKey) -> Reading {
         let fits = |matcher: &Matcher| match matcher {
             Matcher::Path(path) => path == key.path(),
-            Matcher::Pattern(pattern) => Follower::fits(pattern, key.path()),
+            Matcher::Pattern(pattern) => {
+                glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_path(key.path()))
+            }
         };
         let found = self.configured.iter().find(|(matcher, _)| fits(matcher));
         found.map_or_else(|| self.others.clone(), |(_, reading)| reading.clone())

@@ -183,6 +183,18 @@ impl Input {
     }
 }
 
+/// What is in a file, unpacked if it is packed.
+///
+/// # Errors
+/// It cannot be read, or is no log.
+pub(crate) fn unpack(file: File) -> io::Result<Box<dyn Read + Send>> {
+    let (format, whole) = format::recognise(Box::new(file))?;
+    match format {
+        Format::Foreign { what, .. } => Err(io::Error::other(format!("is {what}"))),
+        format => format.decode(whole),
+    }
+}
+
 /// Counts the bytes that go through, for the progress bar.
 struct Counted<R> {
     inner: R,

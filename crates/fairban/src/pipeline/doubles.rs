@@ -20,7 +20,7 @@ const APART_MAX: Span = Span::secs(30);
 const LINES_MAX: usize = 1 << 16;
 
 /// Lines of late, by their hash: how often each log had them.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Doubles {
     #[serde(serialize_with = "sorted", deserialize_with = "unsorted")]
     recent: Seen,
@@ -39,9 +39,13 @@ type Seen = HashMap<u64, Vec<(u32, u32)>, std::hash::BuildHasherDefault<SipHashe
 
 impl Doubles {
     /// Whether the line, of this log (all pieces of a rotated set are one), has been taken from another log already.
-    pub(super) fn is_double(&mut self, now: Time, log: u32, event: &AuthEvent, line: &[u8]) -> bool {
+    pub(crate) fn is_double(&mut self, now: Time, log: u32, event: &AuthEvent, line: &[u8]) -> bool {
+        self.is_double_hash(now, log, line_hash(event, line))
+    }
+
+    /// The same for a line known by its [`line_hash`].
+    pub(crate) fn is_double_hash(&mut self, now: Time, log: u32, hash: u64) -> bool {
         self.forget(now);
-        let hash = hash(event, line);
         let counts = match self.before.remove(&hash) {
             Some(counts) => self.recent.entry(hash).or_insert(counts),
             None => self.recent.entry(hash).or_default(),
@@ -70,7 +74,7 @@ impl Doubles {
 }
 
 /// The identity of a line. Of its secret only the tag counts: in a line that was kept for later it is blanked.
-fn hash(event: &AuthEvent, line: &[u8]) -> u64 {
+pub(crate) fn line_hash(event: &AuthEvent, line: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new();
     let (from, to) = event.secret_at.map_or((0, 0), |(from, to)| (from as usize, to as usize));
     match (line.get(..from), line.get(to..)) {

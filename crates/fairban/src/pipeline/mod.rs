@@ -25,8 +25,8 @@ use fairban_core::event::AuthEvent;
 use fairban_core::time::Time;
 use jiff::tz::TimeZone;
 
-use self::clock::{FileClock, YearHint};
-pub(crate) use self::doubles::Doubles;
+pub(crate) use self::clock::{FileClock, YearHint};
+pub(crate) use self::doubles::{Doubles, line_hash};
 use self::feed::{Buffers, Crew, Feed};
 use self::parse::BlockParser;
 use self::stream::Stream;

@@ -63,11 +63,10 @@ impl Office {
     fn bans(&mut self, within: Option<IpNet>, after: Option<IpNet>, most: u32) -> BansPage {
         let now = self.now();
         let touches = |prefix: &IpNet| within.is_none_or(|other| other.contains(prefix) || prefix.contains(&other));
-        let in_force = self.desk.bans().iter().filter(|(prefix, ban)| {
-            touches(prefix) && ban.until.is_none_or(|until| until > now)
-        });
-        let total = in_force.clone().count() as u64;
-        let rest = in_force.filter(|(prefix, _)| after.is_none_or(|after| **prefix > after));
+        let is_on = |ban: &InForce| ban.until.is_none_or(|until| until > now);
+        let in_force = || self.desk.bans().iter().filter(|(prefix, ban)| touches(prefix) && is_on(ban));
+        let total = in_force().count() as u64;
+        let rest = in_force().filter(|(prefix, _)| after.is_none_or(|after| **prefix > after));
         let live = self.desk.mode().is_live() && !self.behind;
         let mut rows: Vec<BanRow> =
             rest.take(most as usize + 1).map(|(prefix, ban)| row(*prefix, ban, live)).collect();

@@ -19,7 +19,7 @@ impl Office {
             return self.recorder.why(about, at.time());
         }
         let told = match about {
-            About::Prefix(prefix) => self.why_source(*prefix).map(WhyReport::Source),
+            About::Prefix(prefix) => self.why_source(*prefix).map(|why| WhyReport::Source(Box::new(why))),
             About::Account(account) => {
                 self.why_account(&AccountKey::new(&account.bytes())).map(WhyReport::Account)
             }
@@ -28,7 +28,7 @@ impl Office {
             About::Prefix(prefix) => Shown::of(prefix.to_string()),
             About::Account(account) => account.clone(),
         };
-        told.map_or(Response::NothingKnown { about }, |why| Response::Why(Box::new(why)))
+        told.map_or(Response::NothingKnown { about }, Response::Why)
     }
 
     fn why_source(&mut self, asked: IpNet) -> Option<WhySource> {

@@ -1,0 +1,386 @@
+//! Starting up: in the order that rights are given up in, and nothing is missed in.
+//!
+//! As root, if we are: folders are made and given to the user of the service. Then the walls are closed, before there is
+//! a second thread and before a byte of a log is read. Then the state is taken up, the control socket listens, and the
+//! inputs are followed from where they were left.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use crossbeam_channel::{bounded, unbounded};
+use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
+use fairban_core::event::Service;
+use fairban_core::time::Time;
+use fairban_firewall::model::Model;
+use fairban_follow::{Follower, Options, Start, Unpack};
+use fairban_store::state_dir::StateDir;
+use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
+
+use super::alarms::Alarms;
+use super::desk::{Desk, Entry};
+use super::doors::Doors;
+use super::intake::Intake;
+use super::keeper::{Blank, Keeper, Recovered};
+use super::office::{Facts, Inbox, Office, Signal};
+use super::reading::{FEEDS_MAX, Order, Reader, position};
+use super::recorder::Recorder;
+use super::reload::{FromFiles, engine_config, first_mode, sources};
+use super::timeline::{Clock as _, SystemClock, Timeline};
+use crate::Done;
+use crate::accounts::Accounts;
+use crate::cli::RunArgs;
+use crate::config::{Config, InputSource, Paths};
+use crate::error::{self, Failure, Kind, shown};
+use crate::input::live::{self, Plan};
+use crate::input::unpack;
+
+/// The counting rule that reports compare with.
+const RULE: &str = "5/10m/10m";
+
+/// Runs the service until it is told to stop.
+///
+/// # Errors
+/// The configuration is wrong, or what surrounds us does not let us start; afterwards nothing ends the service but a
+/// signal or a fault of ours.
+pub(crate) fn run(args: &RunArgs) -> Done {
+    let paths = Paths::new(args.config.as_deref());
+    let config = load(&paths)?;
+    let root = Path::new("/");
+    let plan = live::plan(&config, root);
+    for (folder, error) in &plan.closed {
+        error::warn(&format!("{} cannot be searched for logs: {error}", shown(folder)), None);
+    }
+    let identity = prepare_folders(&config)?;
+    let raised = close_walls(&config, &paths, &plan, identity)?;
+    let signals = signals()?;
+    let dir = StateDir::open(&config.state_dir.value)
+        .map_err(|error| environment("cannot use the state directory", &error))?;
+    let key = secret_key(&config.key_file())?;
+    let rule = RULE.parse().map_err(|why: String| Failure::new(Kind::Internal, why))?;
+    let recovered = Keeper::open(&dir, Blank { key, rule }, 0)
+        .map_err(|error| environment("cannot take up the state", &error))?;
+    start(Started { config, paths, plan, raised, dir, key, recovered, signals, root: root.to_owned() })
+}
+
+/// What is there when the walls stand and the state is taken up.
+struct Started {
+    config: Config,
+    paths: Paths,
+    plan: Plan,
+    raised: Raised,
+    dir: StateDir,
+    key: [u8; 16],
+    recovered: Recovered,
+    signals: crossbeam_channel::Receiver<Signal>,
+    root: PathBuf,
+}
+
+fn start(started: Started) -> Done {
+    let Started { config, paths, plan, raised, dir, key, recovered, signals, root } = started;
+    let Recovered { keeper, desk, effects, remarks } = recovered;
+    remarks.iter().for_each(|remark| error::warn(remark, None));
+    let server = bind(&config)?;
+    let (running, asked, publisher) =
+        server.start().map_err(|error| environment("cannot listen to operators", &error))?;
+    let (told, doors_told) = unbounded();
+    let doors = Doors::start(Box::new(Model::default()), told)
+        .map_err(|error| environment("cannot start a thread", &error))?;
+    let clock = SystemClock::new();
+    let timeline = Timeline::new(&clock, desk.engine().now());
+    let (feed_sender, feed) = bounded(FEEDS_MAX);
+    let (order_sender, orders) = unbounded();
+    let inputs = Arc::new(Mutex::new(Vec::new()));
+    let (sources, readings) = sources(&plan);
+    let follower = Follower::new(sources, resume(&desk), follow_options(&config))
+        .map_err(|error| environment("cannot follow the logs", &error))?;
+    let waker = follower.waker();
+    let reader = Reader {
+        follower,
+        intake: Intake::new(key),
+        readings,
+        feed: feed_sender,
+        orders,
+        status: Arc::clone(&inputs),
+        inputs: BTreeMap::new(),
+        batch: super::office::Feed { behind: true, ..Default::default() },
+    };
+    let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
+    let reload = FromFiles {
+        paths,
+        root,
+        current: config,
+        reader: order_sender.clone(),
+        waker: waker.clone(),
+    };
+    let settings = (engine_config(&reload.current), first_mode(&reload.current));
+    let mut office = Office {
+        facts: Facts {
+            started: clock.now(),
+            walls: told_walls(&raised),
+            state_dir: shown(dir.path()),
+        },
+        desk,
+        keeper,
+        recorder: Recorder,
+        doors,
+        publisher,
+        timeline,
+        clock: Box::new(clock),
+        inputs,
+        reload: Box::new(reload),
+        alarms: Alarms::default(),
+        health: fairban_parse::health::Health::default(),
+        last_event: [None; Service::ALL.len()],
+        behind: true,
+        reads: BTreeMap::new(),
+        unread_bytes: 0,
+        watchdog,
+        watchdog_due: Duration::ZERO,
+    };
+    office.recover(effects, settings.0, settings.1);
+    let reading = thread::Builder::new()
+        .name("reading".to_owned())
+        .spawn(move || reader.run())
+        .map_err(|error| environment("cannot start a thread", &error))?;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("reading old lines")]);
+    error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
+    office.run(&Inbox { feed, asked, doors: doors_told, signals });
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let _ = order_sender.send(Order::Stop);
+    waker.wake();
+    // It may wait for us to take what it read: it ends when nobody does.
+    let _ = reading.join();
+    running.stop();
+    Ok(())
+}
+
+fn load(paths: &Paths) -> Result<Config, Failure> {
+    use std::io::IsTerminal as _;
+    Config::load(paths).map(|loaded| loaded.config).map_err(|report| {
+        let styled = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        error::raw(&report.render(styled));
+        let count = error::plural(report.problems.len() as u64, "mistake");
+        Failure::new(Kind::Config, format!("the configuration is wrong: {count}"))
+    })
+}
+
+/// Makes the folders of the service and gives them to its user. `None` where we are not root, or there is no such user.
+fn prepare_folders(config: &Config) -> Result<Option<Identity>, Failure> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let accounts = Accounts::read().map_err(|error| environment("cannot read the users of this machine", &error))?;
+    let Some(user) = accounts.user(&config.user.value) else {
+        let message = format!("there is no user {}", config.user.value);
+        let hint = format!("useradd --system {0}, or name another user in the configuration (user = \"{0}\")", config.user.value);
+        return Err(Failure::new(Kind::Environment, message).hint(hint));
+    };
+    let group = config.group.value.as_deref();
+    let gid = match group {
+        None => user.gid,
+        Some(name) => accounts
+            .group(name)
+            .map(|group| group.gid)
+            .ok_or_else(|| Failure::new(Kind::Environment, format!("there is no group {name}")))?,
+    };
+    let run_dir = config.control.socket.value.parent().map(Path::to_owned);
+    for (folder, mode) in [(Some(config.state_dir.value.clone()), 0o700), (run_dir, 0o755)] {
+        let Some(folder) = folder else { continue };
+        let made = !folder.exists();
+        DirBuilder::new().recursive(true).mode(mode).create(&folder).map_err(|error| {
+            environment(&format!("cannot make {}", shown(&folder)), &error)
+        })?;
+        // A folder that was there before is its owner's business, unless it is ours alone.
+        if made || folder == config.state_dir.value {
+            chown(&folder, Some(user.uid), Some(gid))
+                .map_err(|error| environment(&format!("cannot give away {}", shown(&folder)), &error))?;
+        }
+    }
+    let mut groups: Vec<u32> = user.groups.iter().map(|group| group.gid).collect();
+    groups.extend(config.control.group.value.as_deref().and_then(|name| accounts.group(name)).map(|group| group.gid));
+    groups.sort_unstable();
+    groups.dedup();
+    Ok(Some(Identity { uid: user.uid, gid, groups }))
+}
+
+/// Gives up all that the process will not need. What the kernel does not have is said, not fatal.
+fn close_walls(
+    config: &Config,
+    paths: &Paths,
+    plan: &Plan,
+    identity: Option<Identity>,
+) -> Result<Raised, Failure> {
+    let mut read: Vec<PathBuf> = ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify"].map(PathBuf::from).into();
+    read.extend([paths.main.clone(), paths.drop_ins.clone()]);
+    for input in &plan.inputs {
+        match &input.source {
+            // Rotation makes new files: the folder is what is read.
+            InputSource::File(path) | InputSource::Pipe(path) => read.extend(path.parent().map(Path::to_owned)),
+            InputSource::Multilog(path) => read.push(path.clone()),
+            InputSource::Journal(_) | InputSource::Syslog(_) => {}
+        }
+    }
+    let mut write = vec![config.state_dir.value.clone()];
+    write.extend(config.control.socket.value.parent().map(Path::to_owned));
+    write.extend(config.key_file().parent().map(Path::to_owned));
+    for input in &plan.inputs {
+        if let InputSource::Syslog(crate::config::Listen::Unix(path)) = &input.source {
+            write.extend(path.parent().map(Path::to_owned));
+        }
+    }
+    let wall = Wall {
+        identity,
+        keep: Vec::new(),
+        read,
+        write,
+        execute: Vec::new(),
+        tcp: Tcp::default(),
+        calls: Calls::Reader,
+        denied: Denied::Fails,
+    };
+    wall.close().map_err(|error| environment("cannot give up rights", &error))
+}
+
+fn told_walls(raised: &Raised) -> Walls {
+    let layer = |layer: &Layer| match layer {
+        Layer::Up => ToldWall { state: WallState::Up, remark: None },
+        Layer::NotAsked => ToldWall { state: WallState::Down, remark: None },
+        Layer::Missing(why) => ToldWall { state: WallState::Down, remark: Some(Shown::of(why)) },
+    };
+    let landlock = match &raised.landlock.state {
+        LandlockState::Enforced { abi } => {
+            ToldWall { state: WallState::Up, remark: Some(Shown::of(format!("version {abi}"))) }
+        }
+        LandlockState::Partial { abi, missing } => {
+            let remark = format!("version {abi}: {missing}");
+            ToldWall { state: WallState::Partly, remark: Some(Shown::of(remark)) }
+        }
+        LandlockState::Missing(why) => ToldWall { state: WallState::Down, remark: Some(Shown::of(why)) },
+    };
+    let capabilities = if raised.capabilities.kept.is_empty() {
+        ToldWall { state: WallState::Up, remark: None }
+    } else {
+        ToldWall { state: WallState::Partly, remark: Some(Shown::of(format!("{:?}", raised.capabilities.kept))) }
+    };
+    Walls { capabilities, landlock, seccomp: layer(&raised.seccomp) }
+}
+
+fn bind(config: &Config) -> Result<Server, Failure> {
+    let group = match config.control.group.value.as_deref() {
+        None => None,
+        Some(name) => {
+            let accounts = Accounts::read().map_err(|error| environment("cannot read the groups of this machine", &error))?;
+            let group = accounts.group(name).map(|group| group.gid);
+            Some(group.ok_or_else(|| {
+                Failure::new(Kind::Environment, format!("there is no group {name}"))
+                    .hint("groupadd it, or take control.group out of the configuration")
+            })?)
+        }
+    };
+    let access = Access { group, readers: config.control.status_for_all.value };
+    Server::bind(&config.control.socket.value, &access)
+        .map_err(|error| environment("cannot listen to operators", &error))
+}
+
+/// Where each input was left.
+fn resume(desk: &Desk) -> Vec<(fairban_follow::InputKey, fairban_follow::Position)> {
+    desk.inputs().iter().filter_map(|input| position(input.position.as_deref()?)).collect()
+}
+
+fn follow_options(config: &Config) -> Options {
+    let back = Duration::from_secs(config.read_back.value.as_secs().unsigned_abs());
+    let since = SystemTime::now().checked_sub(back).unwrap_or(SystemTime::UNIX_EPOCH);
+    Options { start: Start::Since(since), unpack: Some(Box::new(Archives)), ..Options::default() }
+}
+
+/// Rotated files that were compressed.
+struct Archives;
+
+impl Unpack for Archives {
+    fn unpack(&self, file: File) -> io::Result<Box<dyn io::Read + Send>> {
+        unpack(file)
+    }
+}
+
+/// The key of secret tags and tables: made once, and kept where only the service reads it.
+fn secret_key(path: &Path) -> Result<[u8; 16], Failure> {
+    let failed = |what: &str, error: &io::Error| environment(&format!("cannot {what} the key file {}", shown(path)), error);
+    match fs::read(path) {
+        Ok(bytes) => bytes.get(..16).and_then(|key| key.try_into().ok()).filter(|_| bytes.len() == 16).ok_or_else(|| {
+            let message = format!("the key file {} does not hold 16 bytes", shown(path));
+            Failure::new(Kind::Config, message).hint("remove it together with the state directory to begin anew")
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut key = [0; 16];
+            File::open("/dev/urandom")
+                .and_then(|mut random| random.read_exact(&mut key))
+                .map_err(|error| failed("fill", &error))?;
+            let temporary = path.with_extension("new");
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary)
+                .and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all()))
+                .and_then(|()| fs::rename(&temporary, path))
+                .map_err(|error| failed("write", &error))?;
+            Ok(key)
+        }
+        Err(error) => Err(failed("read", &error)),
+    }
+}
+
+/// HUP reads the configuration again; TERM and INT end.
+fn signals() -> Result<crossbeam_channel::Receiver<Signal>, Failure> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])
+        .map_err(|error| environment("cannot take signals", &error))?;
+    let (sender, receiver) = unbounded();
+    let wait = move || {
+        for signal in signals.forever() {
+            let signal = if signal == SIGHUP { Signal::Reload } else { Signal::Stop };
+            if sender.send(signal).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(wait)
+        .map_err(|error| environment("cannot start a thread", &error))?;
+    Ok(receiver)
+}
+
+fn environment(message: &str, error: &dyn std::error::Error) -> Failure {
+    Failure::new(Kind::Environment, message).caused_by(error)
+}
+
+impl Office {
+    /// Takes up what was left: what the journal's last entries caused is recorded again, and the configuration is told if it
+    /// is another than before.
+    fn recover(
+        &mut self,
+        effects: Vec<(u64, fairban_core::effect::Effect)>,
+        config: fairban_core::engine::Config,
+        mode: super::desk::Mode,
+    ) {
+        for (seq, effect) in effects {
+            self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk, None);
+        }
+        let key = self.desk.config().key;
+        let config = fairban_core::engine::Config { key, narrate: true, ..config };
+        if self.desk.seq() == 0 || *self.desk.config() != config {
+            let time: Time = self.now();
+            // A state that begins learns from old lines: its time is theirs.
+            let time = if self.desk.learnt() { time } else { Time::from_secs(0) };
+            self.enter(vec![Entry::Configured { time, config, mode }], None);
+        }
+    }
+}
