@@ -452,7 +452,3 @@ fn shut(prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
     (left > 0).then_some(Shut { prefix, seconds: Some(seconds) })
 }
 
-/// The summary of a ban that is in force, for those who list them.
-pub(crate) fn by_operator(ban: &Ban) -> bool {
-    ban.reason == fairban_core::effect::RobotKind::Operator
-}

@@ -216,7 +216,7 @@ fn close_walls(
     plan: &Plan,
     identity: Option<Identity>,
 ) -> Result<Raised, Failure> {
-    let mut read: Vec<PathBuf> = ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify"].map(PathBuf::from).into();
+    let mut read: Vec<PathBuf> = ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"].map(PathBuf::from).into();
     read.extend([paths.main.clone(), paths.drop_ins.clone()]);
     for input in &plan.inputs {
         match &input.source {
