@@ -13,13 +13,15 @@ use fairban_core::event::Service;
 use fairban_core::time::Span;
 use jiff::tz::TimeZone;
 
+use crate::verbs::ControlVerb;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done
-  1   findings, for verbs that say so (replay never uses it)
+  1   findings, for verbs that say so: `why` knows nothing, a guard rail refuses (replay never uses it)
   2   the command line was wrong
   70  a fault of fairban itself: please report it
-  69  the environment: no log could be read, the output could not be written
+  69  the environment: no log could be read, no service runs, the output could not be written
   78  a file that steers fairban is wrong, such as a state file of another version";
 
 const REPLAY_EXAMPLES: &str = "\
@@ -57,6 +59,9 @@ pub(crate) enum Verb {
     /// no rights but to read the logs.
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(Box<ReplayArgs>),
+    /// Verbs that talk to the running service.
+    #[command(flatten)]
+    Control(ControlVerb),
     /// Print the completions of a shell, for example: fairban completions bash
     Completions {
         /// Which shell.
@@ -197,7 +202,7 @@ impl std::fmt::Display for Rule {
     }
 }
 
-fn parse_span(text: &str) -> Result<Span, String> {
+pub(crate) fn parse_span(text: &str) -> Result<Span, String> {
     let wrong = || format!("'{text}' is not a time such as 90s, 10m, 1h or 7d");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {

@@ -14,6 +14,7 @@ mod replay;
 mod report;
 mod state;
 mod tally;
+mod verbs;
 mod when;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.verb {
         Verb::Replay(args) => replay::replay(&args),
+        Verb::Control(verb) => verbs::run(&verb, None),
         Verb::Completions { shell } => documents::completions(shell),
         Verb::Man => documents::man(),
     };
