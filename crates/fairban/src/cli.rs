@@ -13,13 +13,15 @@ use fairban_core::event::Service;
 use fairban_core::time::Span;
 use jiff::tz::TimeZone;
 
+use crate::verbs::ControlVerb;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done
-  1   findings, for verbs that say so (replay never uses it)
+  1   findings, for verbs that say so: `why` knows nothing, a guard rail refuses (replay never uses it)
   2   the command line was wrong
   70  a fault of fairban itself: please report it
-  69  the environment: no log could be read, the output could not be written
+  69  the environment: no log could be read, no service runs, the output could not be written
   78  a file that steers fairban is wrong, such as a state file of another version";
 
 const CHECK_EXIT_CODES: &str = "\
@@ -79,6 +81,9 @@ pub(crate) enum Verb {
     /// Try inputs for `fairban check`: reads and writes JSON, and is of no use to people
     #[command(hide = true)]
     TryInputs,
+    /// Verbs that talk to the running service.
+    #[command(flatten)]
+    Control(ControlVerb),
     /// Print the completions of a shell, for example: fairban completions bash
     Completions {
         /// Which shell.

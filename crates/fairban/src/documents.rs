@@ -38,15 +38,29 @@ fn man_page() -> io::Result<Vec<u8>> {
     whole.render_synopsis_section(&mut page)?;
     whole.render_description_section(&mut page)?;
     for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help" && !verb.is_hide_set()) {
-        page.extend_from_slice(format!(".SH \"FAIRBAN {}\"\n", verb.get_name().to_uppercase()).as_bytes());
-        let verb = clap_mangen::Man::new(verb.clone());
-        verb.render_synopsis_section(&mut page)?;
-        verb.render_description_section(&mut page)?;
-        verb.render_options_section(&mut page)?;
-        verb.render_extra_section(&mut page)?;
+        write_verb(&mut page, verb, "FAIRBAN")?;
     }
     whole.render_extra_section(&mut page)?;
     Ok(page)
+}
+
+/// A verb and the verbs within it.
+fn write_verb(page: &mut Vec<u8>, verb: &clap::Command, before: &str) -> io::Result<()> {
+    if verb.get_name() == "help" {
+        return Ok(());
+    }
+    let name = format!("{before} {}", verb.get_name().to_uppercase());
+    page.extend_from_slice(format!(".SH \"{name}\"\n").as_bytes());
+    let within = verb.get_subcommands();
+    let verb = clap_mangen::Man::new(verb.clone());
+    verb.render_synopsis_section(page)?;
+    verb.render_description_section(page)?;
+    verb.render_options_section(page)?;
+    verb.render_extra_section(page)?;
+    for verb in within {
+        write_verb(page, verb, &name)?;
+    }
+    Ok(())
 }
 
 fn print(bytes: &[u8]) -> Done {

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Environment,
     /// fairban.
     Internal,
+    /// Nobody's: a finding, for verbs that say so.
+    Finding,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             Kind::Config => 78,
             Kind::Environment => 69,
             Kind::Internal => 70,
+            Kind::Finding => 1,
         }
     }
 }

@@ -18,6 +18,7 @@ mod replay;
 mod report;
 mod state;
 mod tally;
+mod verbs;
 mod when;
 
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             Err(failure) => Err(failure),
         },
         Verb::TryInputs => check::answer(),
+        Verb::Control(verb) => verbs::run(&verb, None),
         Verb::Completions { shell } => documents::completions(shell),
         Verb::Man { page } => documents::man(page),
     };

@@ -15,7 +15,7 @@ use fairban_parse::health::Health;
 use jiff::tz::TimeZone;
 
 pub(crate) use self::logs::{speed, warn_of_log};
-use self::table::{Align, COLUMNS, Table};
+pub(crate) use self::table::{Align, COLUMNS, Table, cut};
 use crate::tally::Tally;
 use crate::when::{length, long};
 
@@ -161,13 +161,13 @@ impl Report<'_> {
 }
 
 /// A heading.
-fn title(out: &mut impl Write, text: &str) -> io::Result<()> {
+pub(crate) fn title(out: &mut impl Write, text: &str) -> io::Result<()> {
     let bold = Style::new().bold();
     writeln!(out, "\n{bold}{text}{bold:#}")
 }
 
 /// A heading for what the operator must look at.
-fn loud_title(out: &mut impl Write, text: &str) -> io::Result<()> {
+pub(crate) fn loud_title(out: &mut impl Write, text: &str) -> io::Result<()> {
     let style = AnsiColor::Red.on_default().bold();
     writeln!(out, "\n{style}{text}{style:#}")
 }
@@ -178,7 +178,7 @@ fn wrapped(out: &mut impl Write, text: &str) -> io::Result<()> {
 }
 
 /// A paragraph that begins with `head`, its other lines indented as far. A word that is wider than a line is cut.
-fn hanging(out: &mut impl Write, head: &str, text: &str) -> io::Result<()> {
+pub(crate) fn hanging(out: &mut impl Write, head: &str, text: &str) -> io::Result<()> {
     let indent = head.len();
     let mut line = head.to_owned();
     for word in text.split(' ') {
@@ -196,7 +196,7 @@ fn hanging(out: &mut impl Write, head: &str, text: &str) -> io::Result<()> {
 }
 
 /// `1,234,567`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.char_indices() {
@@ -209,7 +209,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// In tenths of a percent, rounded down: 100.0 % is all of them.
-fn percent(part: u64, whole: u64) -> String {
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     let tenths = (u128::from(part) * 1_000).checked_div(u128::from(whole)).unwrap_or(0);
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
