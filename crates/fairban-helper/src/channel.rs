@@ -48,9 +48,8 @@ impl Channel {
         let mut buffer = vec![0; PACKET_BYTES_MAX + 1];
         let received = rustix::io::retry_on_intr(|| recv(&*self.0, &mut buffer[..], RecvFlags::empty()));
         match received {
-            Ok((0, _)) => Err(ChannelError::Gone),
+            Ok((0, _)) | Err(rustix::io::Errno::CONNRESET) => Err(ChannelError::Gone),
             Ok((length, _)) => Ok(Order::decode(&buffer[..length])?),
-            Err(rustix::io::Errno::CONNRESET) => Err(ChannelError::Gone),
             Err(error) => Err(ChannelError::Io(error.into())),
         }
     }

@@ -55,7 +55,9 @@ pub struct Resolve {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A match is not `FIELD=value`.
-    #[error("journal match {0:?} is not of the form FIELD=value, with a field of capital letters, digits and _")]
+    #[error(
+        "journal match {0:?} is not of the form FIELD=value, with a field of capital letters, digits and _"
+    )]
     Match(String),
     /// Too many matches.
     #[error("more than {} journal matches", Journal::MATCHES_MAX)]
@@ -67,7 +69,9 @@ pub enum ConfigError {
     #[error("more than {} trusted users", Journal::UIDS_MAX)]
     Uids,
     /// A listener that strangers reach.
-    #[error("syslog address {0} is not a loopback address, and only these are allowed unless asked for otherwise")]
+    #[error(
+        "syslog address {0} is not a loopback address, and only these are allowed unless asked for otherwise"
+    )]
     Open(SocketAddr),
     /// Too many listeners.
     #[error("more than {} syslog addresses", Syslog::ADDRESSES_MAX)]
@@ -109,7 +113,8 @@ impl Journal {
             "vpopmail",
         ];
         const UNITS: [&str; 3] = ["dovecot.service", "postfix.service", "postfix@-.service"];
-        let named = |field: &str, values: &[&str]| values.iter().map(|value| format!("{field}={value}")).collect();
+        let named =
+            |field: &str, values: &[&str]| values.iter().map(|value| format!("{field}={value}")).collect();
         Self {
             matches: vec![named("SYSLOG_IDENTIFIER", &IDENTIFIERS), named("_SYSTEMD_UNIT", &UNITS)],
             ..Self::default()

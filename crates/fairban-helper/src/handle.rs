@@ -132,8 +132,10 @@ impl Helper {
             Some(packet) => Message::decode(packet),
             None => Err(ProtocolError::NoMessage(length)),
         };
-        let message = decoded
-            .unwrap_or_else(|error| Message::Said { job: Job::Helper, text: format!("fairban-helper sent {error}") });
+        let message = decoded.unwrap_or_else(|error| Message::Said {
+            job: Job::Helper,
+            text: format!("fairban-helper sent {error}"),
+        });
         self.take_note(&message)?;
         Ok(Some(message))
     }
@@ -185,6 +187,11 @@ impl Helper {
     /// Its state.
     pub fn status(&self) -> &Status {
         &self.status
+    }
+
+    /// The keeper's process.
+    pub fn keeper_pid(&self) -> u32 {
+        self.keeper.id()
     }
 
     /// Ends the program and waits until it has ended.
@@ -271,7 +278,8 @@ impl Status {
             let sum = self.peers.entry(*peer).or_default();
             *sum = sum.saturating_add(u64::from(*lines));
             if self.peers.len() > Self::PEERS_MAX
-                && let Some(quietest) = self.peers.iter().min_by_key(|(_, lines)| **lines).map(|(peer, _)| *peer)
+                && let Some(quietest) =
+                    self.peers.iter().min_by_key(|(_, lines)| **lines).map(|(peer, _)| *peer)
             {
                 self.peers.remove(&quietest);
             }

@@ -39,7 +39,9 @@ impl Ending {
 
     /// `None` for an end that was not the worker's own choice.
     fn of(status: ExitStatus) -> Option<Self> {
-        [Self::Left, Self::DaemonGone, Self::Failed].into_iter().find(|ending| status.code() == Some(ending.code()))
+        [Self::Left, Self::DaemonGone, Self::Failed]
+            .into_iter()
+            .find(|ending| status.code() == Some(ending.code()))
     }
 }
 
@@ -85,7 +87,8 @@ impl Arguments {
 fn identity(text: &str) -> Option<Identity> {
     let mut parts = text.splitn(3, ':');
     let (uid, gid, groups) = (parts.next()?, parts.next()?, parts.next()?);
-    let groups: Result<Vec<u32>, _> = groups.split(',').filter(|group| !group.is_empty()).map(str::parse).collect();
+    let groups: Result<Vec<u32>, _> =
+        groups.split(',').filter(|group| !group.is_empty()).map(str::parse).collect();
     Some(Identity { uid: uid.parse().ok()?, gid: gid.parse().ok()?, groups: groups.ok()? })
 }
 
@@ -93,11 +96,17 @@ fn identity(text: &str) -> Option<Identity> {
 #[must_use]
 pub fn run() -> ExitCode {
     let Some(arguments) = Arguments::parse(std::env::args().skip(1)) else {
-        tell("fairban-helper is started by fairban, with a socket as its standard input; see fairban-helper(8)");
+        tell(
+            "fairban-helper is started by fairban, with a socket as its standard input; see fairban-helper(8)",
+        );
         return ExitCode::from(2);
     };
     let socket = match std::io::stdin().as_fd().try_clone_to_owned() {
-        Ok(socket) if rustix::net::sockopt::socket_type(&socket) == Ok(rustix::net::SocketType::SEQPACKET) => socket,
+        Ok(socket)
+            if rustix::net::sockopt::socket_type(&socket) == Ok(rustix::net::SocketType::SEQPACKET) =>
+        {
+            socket
+        }
         _ => {
             tell("fairban-helper is started by fairban, with a socket as its standard input");
             return ExitCode::from(2);
@@ -177,9 +186,8 @@ fn is_daemon_gone(socket: &std::os::fd::OwnedFd, wait: Duration) -> bool {
         let mut end = [PollFd::new(socket, PollFlags::empty())];
         match poll(&mut end, Some(&limit)) {
             Ok(0) => return false,
-            Ok(_) => return true,
             Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return true,
+            Ok(_) | Err(_) => return true,
         }
     }
 }

@@ -85,7 +85,9 @@ mod tests {
     fn only_news_is_told() {
         let mut resolver = resolver();
         let news = resolver.ask(0, |_| found(&[2, 1, 2]));
-        let [Message::Resolved { name, addresses: Ok(addresses) }] = news.as_slice() else { panic!("{news:?}") };
+        let [Message::Resolved { name, addresses: Ok(addresses) }] = news.as_slice() else {
+            panic!("{news:?}")
+        };
         assert_eq!((name.as_str(), addresses), ("mail.example.org", &found(&[1, 2]).unwrap()));
         assert_eq!(resolver.ask(0, |_| found(&[1, 2])), [], "the same in another order");
         assert_eq!(resolver.ask(0, |_| found(&[1])).len(), 1);
@@ -101,7 +103,10 @@ mod tests {
         assert_eq!(why, "no\\x1banswer");
         assert_eq!(resolver.ask(0, down), []);
         assert_eq!(resolver.ask(0, |_| found(&[1])).len(), 1, "it is back");
-        assert!(matches!(resolver.ask(0, |_| found(&[])).as_slice(), [Message::Resolved { addresses: Err(_), .. }]));
+        assert!(matches!(
+            resolver.ask(0, |_| found(&[])).as_slice(),
+            [Message::Resolved { addresses: Err(_), .. }]
+        ));
     }
 
     #[test]
@@ -109,7 +114,9 @@ mod tests {
         let mut resolver = resolver();
         let many: Vec<u16> = (0..100).collect();
         let news = resolver.ask(0, |_| found(&many));
-        let [Message::Resolved { addresses: Ok(addresses), .. }, Message::Said { text, .. }] = news.as_slice() else {
+        let [Message::Resolved { addresses: Ok(addresses), .. }, Message::Said { text, .. }] =
+            news.as_slice()
+        else {
             panic!("{news:?}")
         };
         assert_eq!(addresses.len(), Resolve::ADDRESSES_MAX);

@@ -38,18 +38,20 @@ pub(crate) fn of_keeper(identity: Option<Identity>) -> Wall {
 
 /// A worker has what its jobs need. Its listening sockets are open by now.
 pub(crate) fn of_worker(config: &Config, journalctl: &Path) -> Wall {
-    let mut wall = Wall {
-        write: existing(&["/dev/null"]),
-        calls: Calls::NetworkHelper,
-        ..Wall::default()
-    };
+    let mut wall = Wall { write: existing(&["/dev/null"]), calls: Calls::NetworkHelper, ..Wall::default() };
     if config.resolve.is_some() {
         wall.read.extend(existing(&RESOLVER));
         wall.execute.extend(existing(&LIBRARIES));
         wall.tcp = Tcp::Ports { bind: Vec::new(), connect: vec![DOMAIN] };
     }
     if config.journal.is_some() {
-        wall.read.extend(existing(&["/etc/ld.so.cache", "/etc/machine-id", "/etc/localtime", "/proc", "/dev/urandom"]));
+        wall.read.extend(existing(&[
+            "/etc/ld.so.cache",
+            "/etc/machine-id",
+            "/etc/localtime",
+            "/proc",
+            "/dev/urandom",
+        ]));
         wall.read.extend(journal::directories());
         wall.execute.extend(existing(&LIBRARIES));
         wall.execute.extend(existing(&PROGRAMS));

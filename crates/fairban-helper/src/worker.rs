@@ -16,15 +16,15 @@ use crate::syslog::Listeners;
 /// Works; returns how to end the process.
 pub(crate) fn work(worker: u32, after: Option<String>, journalctl: &Path, channel: &Channel) -> Ending {
     let hello = Message::Hello { worker, pid: process::id(), after: after.map(sentence) };
-    let worked = channel.send(&hello).and_then(|()| match wait_for_config(worker, channel)? {
+    let done = channel.send(&hello).and_then(|()| match wait_for_config(worker, channel)? {
         Some(config) => begin(&config, journalctl, channel).and_then(|()| wait_for_leave(worker, channel)),
         None => Ok(()),
     });
-    ending(&worked)
+    ending(&done)
 }
 
-fn ending(worked: &Result<(), ChannelError>) -> Ending {
-    match worked {
+fn ending(done: &Result<(), ChannelError>) -> Ending {
+    match done {
         Ok(()) => Ending::Left,
         Err(ChannelError::Gone) => Ending::DaemonGone,
         Err(ChannelError::Protocol(_) | ChannelError::Io(_)) => Ending::Failed,

@@ -68,7 +68,14 @@ fn strangers_reach_syslog_only_if_asked_for() {
 
 #[test]
 fn names_are_host_names() {
-    for good in ["localhost", "mail.example.org", "mail.example.org.", "_dmarc.x", "192.0.2.1", "xn--bcher-kva.example"] {
+    for good in [
+        "localhost",
+        "mail.example.org",
+        "mail.example.org.",
+        "_dmarc.x",
+        "192.0.2.1",
+        "xn--bcher-kva.example",
+    ] {
         assert!(is_host_name(good), "{good}");
     }
     for bad in ["", ".", "a..b", "-x", "a b", "a/b", "a:25", "ü", &"a".repeat(64), &"a.".repeat(127)] {

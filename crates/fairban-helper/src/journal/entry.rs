@@ -12,7 +12,8 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use crate::line::append_record;
 
 /// The fields asked for; `journalctl` adds cursor and times itself.
-pub(super) const FIELDS: &str = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_EXE,_COMM,_SYSTEMD_UNIT,_TRANSPORT,_HOSTNAME";
+pub(super) const FIELDS: &str =
+    "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_UID,_EXE,_COMM,_SYSTEMD_UNIT,_TRANSPORT,_HOSTNAME";
 
 /// An entry with the fields that matter.
 #[derive(Debug, Default, Deserialize)]
@@ -204,13 +205,16 @@ fn multilog_stamp(micros: i64) -> Option<Vec<u8>> {
     let seconds = micros.div_euclid(1_000_000);
     let nanos = micros.rem_euclid(1_000_000) * 1000;
     // Negative ones are before 1970, when there was no journal.
-    (0..1 << 40).contains(&seconds).then(|| format!("@{:016x}{nanos:08x} ", TAI_OF_1970 + seconds).into_bytes())
+    (0..1 << 40)
+        .contains(&seconds)
+        .then(|| format!("@{:016x}{nanos:08x} ", TAI_OF_1970 + seconds).into_bytes())
 }
 
 /// A name that ends neither itself nor the line's head.
 fn is_identifier(name: &[u8]) -> bool {
     const NAME_BYTES_MAX: usize = 64;
-    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/' | b'@');
+    let is_of_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/' | b'@');
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.iter().all(is_of_name)
 }
 

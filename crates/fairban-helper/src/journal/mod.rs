@@ -85,7 +85,8 @@ impl Reader {
     fn give_up(&self, cursor: &str, follower: &mut Follower<'_>) -> Result<From, ChannelError> {
         let micros = follow::cursor_part(cursor, "t").unwrap_or(0) as i64;
         follower.skip_until(micros);
-        let said = "journalctl does not take the place where reading stopped: going on by its time".to_owned();
+        let said =
+            "journalctl does not take the place where reading stopped: going on by its time".to_owned();
         self.channel.say(Job::Journal, said)?;
         Ok(From::Time(micros / 1_000_000))
     }
@@ -113,10 +114,9 @@ impl Reader {
         let complaints = thread::spawn(move || stderr.map_or_else(String::new, last_words));
         if let Some(stdout) = stdout {
             let mut records = Records::new(BufReader::with_capacity(64 * 1024, stdout));
-            let followed = self.pump(&mut records, follower);
-            if followed.is_err() {
+            if let Err(error) = self.pump(&mut records, follower) {
                 end(child);
-                return followed.map(|()| String::new());
+                return Err(error);
             }
         }
         let status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
@@ -215,4 +215,3 @@ pub(crate) fn directories() -> Vec<PathBuf> {
     let known = ["/var/log/journal", "/run/log/journal"].map(PathBuf::from);
     known.into_iter().filter(|path| path.is_dir()).collect()
 }
-

@@ -97,7 +97,16 @@ const SERVICES: [Service; 5] = [
         messages: &[b"tcpserver: ", b"sslserver: ", b"sslhandle: "],
         users: &["vpopmail", "vchkpw", "qmaild", "qmaill"],
         // The last two carry a superserver's standard error to syslog.
-        programs: &["tcpserver", "sslserver", "sslhandle", "vchkpw", "qmail-smtpd", "qmail-popup", "splogger", "logger"],
+        programs: &[
+            "tcpserver",
+            "sslserver",
+            "sslhandle",
+            "vchkpw",
+            "qmail-smtpd",
+            "qmail-popup",
+            "splogger",
+            "logger",
+        ],
         directories: &[],
         units: &[],
     },

@@ -42,17 +42,14 @@ impl Framer {
                     self.state = State::Counted(left - taken.len());
                     bytes = rest;
                 }
-                State::Text => match memchr::memchr(b'\n', bytes) {
-                    Some(end) => {
-                        self.append(&bytes[..end]);
+                State::Text => {
+                    let end = memchr::memchr(b'\n', bytes);
+                    self.append(&bytes[..end.unwrap_or(bytes.len())]);
+                    if end.is_some() {
                         self.hand_on(&mut each);
-                        bytes = &bytes[end + 1..];
                     }
-                    None => {
-                        self.append(bytes);
-                        bytes = &[];
-                    }
-                },
+                    bytes = end.map_or(&[], |end| &bytes[end + 1..]);
+                }
             }
             if self.state == State::Counted(0) {
                 self.hand_on(&mut each);
@@ -97,8 +94,8 @@ impl Framer {
 
     fn hand_on(&mut self, each: &mut impl FnMut(&[u8], bool)) {
         each(&self.message, self.cut);
-        *self = Self { message: std::mem::take(&mut self.message), ..Self::default() };
         self.message.clear();
+        (self.state, self.cut) = (State::Start, false);
         // Most messages are short: what a long one took is given back.
         self.message.shrink_to(1024);
     }

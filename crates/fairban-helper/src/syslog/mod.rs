@@ -54,7 +54,8 @@ impl Listeners {
             }
         }
         for address in &syslog.tcp {
-            match TcpListener::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket)) {
+            match TcpListener::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+            {
                 Ok(socket) => listeners.tcp.push(socket),
                 Err(error) => said.push(cannot_listen("TCP", address, &error)),
             }
@@ -170,7 +171,9 @@ impl Server<'_> {
             match connection.stream.read(&mut buffer[..TURN_BYTES]) {
                 Ok(length @ 1..) => {
                     let mut records = Vec::new();
-                    connection.framer.push(&buffer[..length], |message, cut| records.push((message.to_vec(), cut)));
+                    connection
+                        .framer
+                        .push(&buffer[..length], |message, cut| records.push((message.to_vec(), cut)));
                     let peer = connection.peer;
                     records.iter().try_for_each(|(record, cut)| self.outbox.add(peer, record, *cut))?;
                 }
@@ -214,7 +217,9 @@ impl<'a> Outbox<'a> {
             return Ok(());
         }
         let peer = peer.to_canonical();
-        if self.batch.is_full() || self.peers.len() >= crate::protocol::BATCH_PEERS_MAX && !self.peers.contains_key(&peer) {
+        if self.batch.is_full()
+            || self.peers.len() >= crate::protocol::BATCH_PEERS_MAX && !self.peers.contains_key(&peer)
+        {
             self.send()?;
         }
         self.batch.counts.lines += 1;
