@@ -115,8 +115,12 @@ impl Log {
     /// The rotated files that were not read, oldest first: those after the last piece, or, with `before`, between the
     /// pieces before that index and the piece itself.
     fn newer(&self, before: Option<usize>, live: Option<FileId>, context: &Context<'_>) -> Vec<Member> {
-        let lists: Vec<Vec<Member>> =
-            self.families().iter().filter_map(|family| family.members().ok()).filter(|l| !l.is_empty()).collect();
+        let lists: Vec<Vec<Member>> = self
+            .families()
+            .iter()
+            .filter_map(|family| family.members().ok())
+            .filter(|l| !l.is_empty())
+            .collect();
         let known = before.unwrap_or(self.pieces.len());
         let mut found = match self.anchor(&lists, known, context) {
             Some((list, rank)) => lists[list][rank + 1..].to_vec(),
@@ -131,7 +135,9 @@ impl Log {
             }
         }
         found.retain(|member| {
-            !self.holds(member.id) && !self.refused.contains(&member.id) && !self.is_copy(member, known, context)
+            !self.holds(member.id)
+                && !self.refused.contains(&member.id)
+                && !self.is_copy(member, known, context)
         });
         found
     }
@@ -150,7 +156,8 @@ impl Log {
         }
         let past = Known { mark: self.past.as_ref()?, head: &[] };
         let begins_alike = |member: &Member| !matches!(compare(member, past, context), Match::Other);
-        find(lists, |member| member.id == past.mark.id && begins_alike(member)).or_else(|| find(lists, begins_alike))
+        find(lists, |member| member.id == past.mark.id && begins_alike(member))
+            .or_else(|| find(lists, begins_alike))
     }
 
     /// None of the files that were read is left. If there were any, what was written later than they were is new.
@@ -179,7 +186,9 @@ impl Log {
         let live = fs::metadata(&self.path).ok().map(|metadata| FileId::of(&metadata));
         let mut unread = self.newer(Some(index), live, context);
         // A copy of this very file, which is about to be emptied, or not.
-        unread.retain(|member| !self.pieces[index].begins_with(&member.path, context.options.unpack.as_deref()));
+        unread.retain(|member| {
+            !self.pieces[index].begins_with(&member.path, context.options.unpack.as_deref())
+        });
         unread.into_iter().find(|member| self.attach_member(member, index, context)).map(|member| member.path)
     }
 
@@ -189,7 +198,9 @@ impl Log {
         if index + 1 < self.pieces.len() {
             // Nobody empties a rotated file in order to go on writing there.
             self.drop_piece(index, context);
-            return if lost_bytes > 0 { self.say_cut(lost_bytes) };
+            return if lost_bytes > 0 {
+                self.say_cut(lost_bytes)
+            };
         }
         if piece.is_untouched() {
             self.pieces[index].start_again();

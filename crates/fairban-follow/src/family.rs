@@ -219,7 +219,9 @@ fn suffix_age(suffix: &[u8]) -> Option<Age> {
     }
     match (rest.is_empty(), numbers.as_slice()) {
         (false, _) | (_, []) => None,
-        (true, &[(index, digits)]) if digits <= 5 && !(1970..=2200).contains(&index) => Some(Age::Index(index)),
+        (true, &[(index, digits)]) if digits <= 5 && !(1970..=2200).contains(&index) => {
+            Some(Age::Index(index))
+        }
         (true, numbers) => Some(Age::Date(numbers.iter().map(|&(number, _)| number).collect())),
     }
 }
@@ -256,21 +258,19 @@ mod tests {
     fn rotated_files_are_ordered_by_their_names() {
         let log = Some("mail.log");
         let check = |names: &[&str], expected: &[&str]| assert_eq!(order(log, names), expected);
-        check(&["mail.log", "mail.log.1", "mail.log.10.gz", "mail.log.2.gz"], &[
-            "mail.log.10.gz",
-            "mail.log.2.gz",
-            "mail.log.1",
-        ]);
-        check(&["mail.log-20260118.xz", "mail.log-20251231", "mail.log-20260119-170000"], &[
-            "mail.log-20251231",
-            "mail.log-20260118.xz",
-            "mail.log-20260119-170000",
-        ]);
+        check(
+            &["mail.log", "mail.log.1", "mail.log.10.gz", "mail.log.2.gz"],
+            &["mail.log.10.gz", "mail.log.2.gz", "mail.log.1"],
+        );
+        check(
+            &["mail.log-20260118.xz", "mail.log-20251231", "mail.log-20260119-170000"],
+            &["mail.log-20251231", "mail.log-20260118.xz", "mail.log-20260119-170000"],
+        );
         check(&["mail-20260118.log", "mail-20260117.log"], &["mail-20260117.log", "mail-20260118.log"]);
-        check(&["mail.log.2026-01-18_03", "mail.log.2026-01-18_12"], &[
-            "mail.log.2026-01-18_03",
-            "mail.log.2026-01-18_12",
-        ]);
+        check(
+            &["mail.log.2026-01-18_03", "mail.log.2026-01-18_12"],
+            &["mail.log.2026-01-18_03", "mail.log.2026-01-18_12"],
+        );
         check(&["mail.log.0", "mail.log.1"], &["mail.log.1", "mail.log.0"]);
         check(&["mail.logger", "mail.log.bak", "mail.log~", "mail.err", "mail.log.", "mail.log-x"], &[]);
     }

@@ -338,7 +338,9 @@ impl Follower {
         let Some(name) = path.file_name() else { return false };
         is_packed_name(name)
             || live_names(name).into_iter().map(|live| path.with_file_name(live)).any(|live| {
-                names.contains(&live) || self.ids.contains_key(&InputKey::new(InputKind::File, &live)) || live.is_file()
+                names.contains(&live)
+                    || self.ids.contains_key(&InputKey::new(InputKind::File, &live))
+                    || live.is_file()
             })
     }
 
@@ -395,7 +397,8 @@ impl Follower {
     }
 
     fn must_poll(&self) -> bool {
-        self.globs.iter().any(|glob| glob.polling) || self.inputs.values().any(|entry| entry.input.must_poll())
+        self.globs.iter().any(|glob| glob.polling)
+            || self.inputs.values().any(|entry| entry.input.must_poll())
     }
 }
 

@@ -14,10 +14,6 @@ mod trace;
 mod watch;
 
 pub use follower::{Follower, Wake, Waker};
-pub use happening::{
-    Chunk, FollowError, Happening, InputError, InputStatus, Loss, State, What, WhyPolling,
-};
+pub use happening::{Chunk, FollowError, Happening, InputError, InputStatus, Loss, State, What, WhyPolling};
 pub use position::Position;
-pub use source::{
-    Clock, InputId, InputKey, InputKind, MonotonicClock, Options, Source, Start, Unpack,
-};
+pub use source::{Clock, InputId, InputKey, InputKind, MonotonicClock, Options, Source, Start, Unpack};

@@ -504,7 +504,8 @@ fn expiry(linger: Linger, options: &Options) -> Duration {
 
 /// Opens a regular file, and nothing else; `None` if nothing is there.
 fn open_regular(path: &Path) -> Result<Option<(File, Metadata)>, InputError> {
-    let absent = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    let absent =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     // Looked at first: opening is enough to wake the other end of a pipe.
     let metadata = match fs::metadata(path) {
         Err(error) if absent(&error) => return Ok(None),

@@ -49,7 +49,9 @@ impl PathPattern {
             // A part of a str is one.
             let name = name.to_string_lossy().into_owned();
             if name.contains("**") {
-                return Err(wrong("** is not understood; name the folders, as in /var/log/*/*.log".to_owned()));
+                return Err(wrong(
+                    "** is not understood; name the folders, as in /var/log/*/*.log".to_owned(),
+                ));
             }
             let is_wild = name.contains(['*', '?', '[']);
             parts.push(match is_wild {

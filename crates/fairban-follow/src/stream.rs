@@ -377,7 +377,8 @@ impl Drop for Stream {
     fn drop(&mut self) {
         // Our socket, if it is still ours.
         let ours = self.key.kind() == InputKind::Datagram
-            && fs::symlink_metadata(&self.name).is_ok_and(|metadata| Some(FileId::of(&metadata)) == self.at_path);
+            && fs::symlink_metadata(&self.name)
+                .is_ok_and(|metadata| Some(FileId::of(&metadata)) == self.at_path);
         if ours {
             let _ = fs::remove_file(&self.name);
         }

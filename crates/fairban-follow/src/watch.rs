@@ -84,7 +84,12 @@ impl Watches {
     ///
     /// # Errors
     /// The first that could not be watched; the others are.
-    pub(crate) fn set_folders(&mut self, owner: Owner, wants: &[Want], reached: bool) -> Result<(), (PathBuf, io::Error)> {
+    pub(crate) fn set_folders(
+        &mut self,
+        owner: Owner,
+        wants: &[Want],
+        reached: bool,
+    ) -> Result<(), (PathBuf, io::Error)> {
         let mut refused = None;
         let mut wanted = Vec::with_capacity(wants.len());
         for (index, want) in wants.iter().enumerate() {
@@ -215,7 +220,11 @@ fn folder_flags(name: &Name) -> WatchFlags {
 
 /// Watches all that `path` leads through, for the input. Returns the path without links, and why it must be looked at all
 /// the time, if so. What changes between tracing and watching is seen by tracing again.
-pub(crate) fn watch_path(path: &Path, input: InputId, context: &mut Context<'_>) -> (PathBuf, Option<WhyPolling>) {
+pub(crate) fn watch_path(
+    path: &Path,
+    input: InputId,
+    context: &mut Context<'_>,
+) -> (PathBuf, Option<WhyPolling>) {
     let mut found = trace(path);
     let mut polling = Some(WhyPolling::NoWatches);
     if let Some(watches) = context.watches.as_deref_mut() {

@@ -5,8 +5,8 @@
 mod accounts;
 mod check;
 mod cli;
-mod daemon;
 mod config;
+mod daemon;
 mod documents;
 mod error;
 mod explain;

@@ -187,7 +187,11 @@ impl Bench {
 
     /// Takes all that there is, and shows the lines.
     pub(crate) fn lines(&mut self) -> Vec<String> {
-        self.take().iter().filter(|happening| matches!(happening.what, What::Lines(_))).flat_map(shown).collect()
+        self.take()
+            .iter()
+            .filter(|happening| matches!(happening.what, What::Lines(_)))
+            .flat_map(shown)
+            .collect()
     }
 
     pub(crate) fn store(&mut self) {

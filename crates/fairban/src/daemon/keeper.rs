@@ -119,7 +119,8 @@ impl Keeper {
         if self.broken.is_some() {
             return next;
         }
-        let records: Result<Vec<Vec<u8>>, postcard::Error> = entries.iter().map(postcard::to_allocvec).collect();
+        let records: Result<Vec<Vec<u8>>, postcard::Error> =
+            entries.iter().map(postcard::to_allocvec).collect();
         let appended = match &records {
             Ok(records) => self
                 .journal

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, after, never, select};
 use fairban_control::{Asked, Publisher, Walls};
-use fairban_core::effect::{Ban, Effect};
+use fairban_core::effect::Effect;
 use fairban_core::event::Service;
 use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::{Order as DoorOrder, Shut};
@@ -24,8 +24,8 @@ use super::intake::{Brought, Item};
 use super::keeper::Keeper;
 use super::recorder::Recorder;
 use super::reload::{Reload, Settings};
-use super::told::{self, Place};
 use super::timeline::{Clock, Step, Timeline};
+use super::told::{self, Place};
 use crate::error;
 
 /// Lines reach us so much later than their stamps say, seconds cut off included: what is due is decided after that, so that
@@ -308,7 +308,9 @@ impl Office {
         let mut orders = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Ban(ban) | Effect::Extend { ban, .. } => orders.extend(shut(ban.prefix, ban.until, now).map(DoorOrder::Ban)),
+                Effect::Ban(ban) | Effect::Extend { ban, .. } => {
+                    orders.extend(shut(ban.prefix, ban.until, now).map(DoorOrder::Ban))
+                }
                 Effect::Unban { prefix, .. } => orders.push(DoorOrder::Unban(*prefix)),
                 Effect::Alarm { time, alarm, .. } => self.alarms.engine(alarm, *time),
                 _ => {}
@@ -353,7 +355,8 @@ impl Office {
         let now = self.last_now();
         let mut bans: Vec<_> = self.desk.bans().iter().collect();
         bans.sort_by_key(|(_, ban)| std::cmp::Reverse(ban.id));
-        let all: Vec<Shut> = bans.into_iter().filter_map(|(prefix, ban)| shut(*prefix, ban.until, now)).collect();
+        let all: Vec<Shut> =
+            bans.into_iter().filter_map(|(prefix, ban)| shut(*prefix, ban.until, now)).collect();
         self.doors.order(vec![DoorOrder::Sync(all)], then);
     }
 
@@ -387,6 +390,11 @@ impl Office {
     /// The operator acted.
     pub(crate) fn action(&mut self, by: By, action: Action, reason: String) -> u64 {
         let time = self.now();
+        self.action_at(time, by, action, reason)
+    }
+
+    /// The same at a time that the action itself counts from.
+    pub(crate) fn action_at(&mut self, time: Time, by: By, action: Action, reason: String) -> u64 {
         let entry = Entry::Action { time, by: by.clone(), action: action.clone(), reason: reason.clone() };
         let seq = self.enter(vec![entry], None);
         self.recorder.action(seq, time, &by, &action, &reason);
@@ -451,4 +459,3 @@ fn shut(prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
     let seconds = u32::try_from(left.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
     (left > 0).then_some(Shut { prefix, seconds: Some(seconds) })
 }
-

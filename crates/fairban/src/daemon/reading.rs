@@ -154,7 +154,10 @@ impl Reader {
                 }
             }
             What::TooLong { bytes, line, end } => {
-                let text = format!("{}: line {line} has {bytes} bytes; no record is as long, it was passed over", shown());
+                let text = format!(
+                    "{}: line {line} has {bytes} bytes; no record is as long, it was passed over",
+                    shown()
+                );
                 self.batch.notes.push(text);
                 self.intake.lines(&key, &[], line, stored(&input_key, &end));
             }
@@ -169,7 +172,10 @@ impl Reader {
                 self.intake.caught_up(&key);
             }
             What::Lost { bytes, why } => {
-                let much = bytes.map_or_else(|| "an unknown number of bytes".to_owned(), |bytes| format!("{bytes} bytes"));
+                let much = bytes.map_or_else(
+                    || "an unknown number of bytes".to_owned(),
+                    |bytes| format!("{bytes} bytes"),
+                );
                 let why = escaped(why.to_string().as_bytes()).to_string();
                 self.batch.notes.push(format!("{}: {much} could not be read: {why}", shown()));
             }

@@ -111,20 +111,11 @@ fn start(started: Started) -> Done {
         batch: super::office::Feed { behind: true, ..Default::default() },
     };
     let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
-    let reload = FromFiles {
-        paths,
-        root,
-        current: config,
-        reader: order_sender.clone(),
-        waker: waker.clone(),
-    };
+    let reload =
+        FromFiles { paths, root, current: config, reader: order_sender.clone(), waker: waker.clone() };
     let settings = (engine_config(&reload.current), first_mode(&reload.current));
     let mut office = Office {
-        facts: Facts {
-            started: clock.now(),
-            walls: told_walls(&raised),
-            state_dir: shown(dir.path()),
-        },
+        facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
         desk,
         keeper,
         recorder: Recorder,
@@ -148,7 +139,10 @@ fn start(started: Started) -> Done {
         .name("reading".to_owned())
         .spawn(move || reader.run())
         .map_err(|error| environment("cannot start a thread", &error))?;
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("reading old lines")]);
+    let _ = sd_notify::notify(&[
+        sd_notify::NotifyState::Ready,
+        sd_notify::NotifyState::Status("reading old lines"),
+    ]);
     error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
     office.run(&Inbox { feed, asked, doors: doors_told, signals });
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
@@ -175,10 +169,14 @@ fn prepare_folders(config: &Config) -> Result<Option<Identity>, Failure> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
-    let accounts = Accounts::read().map_err(|error| environment("cannot read the users of this machine", &error))?;
+    let accounts =
+        Accounts::read().map_err(|error| environment("cannot read the users of this machine", &error))?;
     let Some(user) = accounts.user(&config.user.value) else {
         let message = format!("there is no user {}", config.user.value);
-        let hint = format!("useradd --system {0}, or name another user in the configuration (user = \"{0}\")", config.user.value);
+        let hint = format!(
+            "useradd --system {0}, or name another user in the configuration (user = \"{0}\")",
+            config.user.value
+        );
         return Err(Failure::new(Kind::Environment, message).hint(hint));
     };
     let group = config.group.value.as_deref();
@@ -193,9 +191,11 @@ fn prepare_folders(config: &Config) -> Result<Option<Identity>, Failure> {
     for (folder, mode) in [(Some(config.state_dir.value.clone()), 0o700), (run_dir, 0o755)] {
         let Some(folder) = folder else { continue };
         let made = !folder.exists();
-        DirBuilder::new().recursive(true).mode(mode).create(&folder).map_err(|error| {
-            environment(&format!("cannot make {}", shown(&folder)), &error)
-        })?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(&folder)
+            .map_err(|error| environment(&format!("cannot make {}", shown(&folder)), &error))?;
         // A folder that was there before is its owner's business, unless it is ours alone.
         if made || folder == config.state_dir.value {
             chown(&folder, Some(user.uid), Some(gid))
@@ -203,7 +203,9 @@ fn prepare_folders(config: &Config) -> Result<Option<Identity>, Failure> {
         }
     }
     let mut groups: Vec<u32> = user.groups.iter().map(|group| group.gid).collect();
-    groups.extend(config.control.group.value.as_deref().and_then(|name| accounts.group(name)).map(|group| group.gid));
+    groups.extend(
+        config.control.group.value.as_deref().and_then(|name| accounts.group(name)).map(|group| group.gid),
+    );
     groups.sort_unstable();
     groups.dedup();
     Ok(Some(Identity { uid: user.uid, gid, groups }))
@@ -216,12 +218,17 @@ fn close_walls(
     plan: &Plan,
     identity: Option<Identity>,
 ) -> Result<Raised, Failure> {
-    let mut read: Vec<PathBuf> = ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"].map(PathBuf::from).into();
+    let mut read: Vec<PathBuf> =
+        ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"]
+            .map(PathBuf::from)
+            .into();
     read.extend([paths.main.clone(), paths.drop_ins.clone()]);
     for input in &plan.inputs {
         match &input.source {
             // Rotation makes new files: the folder is what is read.
-            InputSource::File(path) | InputSource::Pipe(path) => read.extend(path.parent().map(Path::to_owned)),
+            InputSource::File(path) | InputSource::Pipe(path) => {
+                read.extend(path.parent().map(Path::to_owned))
+            }
             InputSource::Multilog(path) => read.push(path.clone()),
             InputSource::Journal(_) | InputSource::Syslog(_) => {}
         }
@@ -266,7 +273,10 @@ fn told_walls(raised: &Raised) -> Walls {
     let capabilities = if raised.capabilities.kept.is_empty() {
         ToldWall { state: WallState::Up, remark: None }
     } else {
-        ToldWall { state: WallState::Partly, remark: Some(Shown::of(format!("{:?}", raised.capabilities.kept))) }
+        ToldWall {
+            state: WallState::Partly,
+            remark: Some(Shown::of(format!("{:?}", raised.capabilities.kept))),
+        }
     };
     Walls { capabilities, landlock, seccomp: layer(&raised.seccomp) }
 }
@@ -275,7 +285,8 @@ fn bind(config: &Config) -> Result<Server, Failure> {
     let group = match config.control.group.value.as_deref() {
         None => None,
         Some(name) => {
-            let accounts = Accounts::read().map_err(|error| environment("cannot read the groups of this machine", &error))?;
+            let accounts = Accounts::read()
+                .map_err(|error| environment("cannot read the groups of this machine", &error))?;
             let group = accounts.group(name).map(|group| group.gid);
             Some(group.ok_or_else(|| {
                 Failure::new(Kind::Environment, format!("there is no group {name}"))
@@ -310,12 +321,19 @@ impl Unpack for Archives {
 
 /// The key of secret tags and tables: made once, and kept where only the service reads it.
 fn secret_key(path: &Path) -> Result<[u8; 16], Failure> {
-    let failed = |what: &str, error: &io::Error| environment(&format!("cannot {what} the key file {}", shown(path)), error);
+    let failed = |what: &str, error: &io::Error| {
+        environment(&format!("cannot {what} the key file {}", shown(path)), error)
+    };
     match fs::read(path) {
-        Ok(bytes) => bytes.get(..16).and_then(|key| key.try_into().ok()).filter(|_| bytes.len() == 16).ok_or_else(|| {
-            let message = format!("the key file {} does not hold 16 bytes", shown(path));
-            Failure::new(Kind::Config, message).hint("remove it together with the state directory to begin anew")
-        }),
+        Ok(bytes) => {
+            bytes.get(..16).and_then(|key| key.try_into().ok()).filter(|_| bytes.len() == 16).ok_or_else(
+                || {
+                    let message = format!("the key file {} does not hold 16 bytes", shown(path));
+                    Failure::new(Kind::Config, message)
+                        .hint("remove it together with the state directory to begin anew")
+                },
+            )
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; 16];
             File::open("/dev/urandom")

@@ -49,7 +49,8 @@ pub(crate) fn tail_event(effect: &Effect, place: Option<Place<'_>>, enforced: bo
             TailEvent { reason: Some(Shown::of(service.name())), ..blank(TailKind::Gap, *id, *time) }
         }
     };
-    event.enforced = enforced && matches!(effect, Effect::Ban(_) | Effect::Extend { .. } | Effect::Unban { .. });
+    event.enforced =
+        enforced && matches!(effect, Effect::Ban(_) | Effect::Extend { .. } | Effect::Unban { .. });
     event.input = place.map(|place| Shown::of(format!("{}:{}", place.input, place.line)));
     event.text = Shown::spelt(sentence(effect));
     Some(event)
@@ -114,7 +115,8 @@ pub(crate) fn sentence(effect: &Effect) -> String {
 }
 
 fn length(ban: &Ban) -> String {
-    ban.until.map_or_else(|| "for ever".to_owned(), |until| format!("for {}", when::length(until.since(ban.time))))
+    ban.until
+        .map_or_else(|| "for ever".to_owned(), |until| format!("for {}", when::length(until.since(ban.time))))
 }
 
 fn why(ban: &Ban) -> String {
@@ -141,7 +143,10 @@ pub(crate) fn alarm_sentence(alarm: &Alarm) -> String {
         ),
         Alarm::OutageEnded { service } => format!("familiar clients log in at {} again", service.name()),
         Alarm::OutageLong { service } => {
-            format!("the outage of {} lasts longer than half an hour: failures are weighed again", service.name())
+            format!(
+                "the outage of {} lasts longer than half an hour: failures are weighed again",
+                service.name()
+            )
         }
         Alarm::AccountUnderAttack { account, strangers } => format!(
             "{strangers} strangers failed at {} within a day; its owner is not locked out",
@@ -151,15 +156,20 @@ pub(crate) fn alarm_sentence(alarm: &Alarm) -> String {
             "{} is tried from {source} without end ({failures} failures), and the log shows no secret to judge by",
             show_account(account)
         ),
-        Alarm::Breaker => "three bans of sources at which people log in within ten minutes: such sources are only \
+        Alarm::Breaker => {
+            "three bans of sources at which people log in within ten minutes: such sources are only \
                            recorded for an hour; look at fairban why"
-            .to_owned(),
+                .to_owned()
+        }
         Alarm::Blind { service } => format!(
             "the log of {} shows no logins that succeed: wrong passwords weigh little there; see fairban check",
             service.name()
         ),
         Alarm::Torn { service } => {
-            format!("records of {} without their end: a client writes line feeds into this log", service.name())
+            format!(
+                "records of {} without their end: a client writes line feeds into this log",
+                service.name()
+            )
         }
         Alarm::PenaltyOnFamiliar { source } => {
             format!("the daemon's own penalty keeps out {source}, at which people log in")

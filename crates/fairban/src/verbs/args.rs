@@ -6,7 +6,9 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use fairban_control::{About, Mode, Moment, Shown, TailKind};
 use ipnet::IpNet;
 
-use super::parse::{parse_about, parse_account, parse_length, parse_moment, parse_note, parse_since, parse_target};
+use super::parse::{
+    parse_about, parse_account, parse_length, parse_moment, parse_note, parse_since, parse_target,
+};
 
 /// Where the service listens unless its configuration says otherwise.
 const SOCKET: &str = "/run/fairban/control.sock";

@@ -17,7 +17,8 @@ mod why;
 use std::io::Write as _;
 
 use fairban_control::{
-    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, StatusReport, WhyReport,
+    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, StatusReport,
+    WhyReport,
 };
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -85,10 +86,12 @@ impl<'a> Answers<'a> {
             (Answers::Database(offline), Request::Bans { within, after, most }) => {
                 offline.bans(*within, *after, *most).map(Response::Bans)
             }
-            (Answers::Database(offline), Request::Why { about, at }) => Ok(match offline.why(about, *at)? {
-                Some(report) => Response::Why(report),
-                None => Response::NothingKnown { about: show::about(about) },
-            }),
+            (Answers::Database(offline), Request::Why { about, at }) => {
+                Ok(match offline.why(about, *at)? {
+                    Some(report) => Response::Why(report),
+                    None => Response::NothingKnown { about: show::about(about) },
+                })
+            }
             (Answers::Database(_), request) => {
                 let message = format!("a database cannot answer `{}`", request.name());
                 Err(Failure::new(Kind::Internal, message))

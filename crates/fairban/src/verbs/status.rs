@@ -51,7 +51,8 @@ fn write_mode(out: &mut impl Write, status: &StatusReport, zone: &TimeZone) -> i
     writeln!(out, "{line}")?;
     if let Some(until) = status.confirm_by {
         let left = length(until.time().since(status.at.time()));
-        let text = format!("not confirmed: back to shadow in {left}. Can you still log in? Then: fairban confirm");
+        let text =
+            format!("not confirmed: back to shadow in {left}. Can you still log in? Then: fairban confirm");
         hanging(out, "  ", &text)?;
     }
     Ok(())
@@ -97,7 +98,10 @@ fn write_services(out: &mut impl Write, services: &[ServiceStatus], zone: &TimeZ
     }
     table.write(out)?;
     for service in services.iter().filter(|service| service.blind) {
-        let text = format!("{} shows no logins: failures cannot be seen to resolve there. Ask: fairban check", service.name);
+        let text = format!(
+            "{} shows no logins: failures cannot be seen to resolve there. Ask: fairban check",
+            service.name
+        );
         hanging(out, "  ", &text)?;
     }
     for service in services.iter().filter(|service| service.login_like > 0) {
@@ -183,10 +187,14 @@ fn write_counts(out: &mut impl Write, status: &StatusReport) -> io::Result<()> {
     };
     let (force, day, ever) = (grouped(bans.in_force), grouped(bans.last_day), grouped(bans.ever));
     labelled(out, "Bans", &format!("{force} in force{by_operator}; {day} in the last day, {ever} ever"))?;
-    labelled(out, "Allowed", &match status.allowed {
-        1 => "1 prefix".to_owned(),
-        count => format!("{} prefixes", grouped(count)),
-    })
+    labelled(
+        out,
+        "Allowed",
+        &match status.allowed {
+            1 => "1 prefix".to_owned(),
+            count => format!("{} prefixes", grouped(count)),
+        },
+    )
 }
 
 fn write_surroundings(out: &mut impl Write, status: &StatusReport, zone: &TimeZone) -> io::Result<()> {
@@ -203,8 +211,11 @@ fn write_surroundings(out: &mut impl Write, status: &StatusReport, zone: &TimeZo
     }
     if status.pid != 0 {
         let walls = &status.walls;
-        let walls =
-            [("no capabilities", &walls.capabilities), ("Landlock", &walls.landlock), ("seccomp", &walls.seccomp)];
+        let walls = [
+            ("no capabilities", &walls.capabilities),
+            ("Landlock", &walls.landlock),
+            ("seccomp", &walls.seccomp),
+        ];
         labelled(out, "Walls", &walls.map(|(name, wall)| shown_wall(name, wall)).join(", "))?;
     }
     let store = &status.store;

@@ -1,8 +1,9 @@
 //! Answers to the operator: what is asked is told from the desk and the database, what is ordered becomes an entry.
 
 use fairban_control::{
-    ALLOW_ROWS_MAX, ActionDone, AllowList, AllowRow, Asked, BanRow, BansPage, By as DecidedBy, Mode as ToldMode,
-    Moment, Peer, Problem, Refusal, Reply, Request, Response, Shown, Whom as AskedWhom, nats,
+    ALLOW_ROWS_MAX, ActionDone, AllowList, AllowRow, Asked, BanRow, BansPage, By as DecidedBy,
+    Mode as ToldMode, Moment, Peer, Problem, Refusal, Reply, Request, Response, Shown, Whom as AskedWhom,
+    nats,
 };
 use fairban_core::account::AccountKey;
 use fairban_core::effect::RobotKind;
@@ -23,7 +24,9 @@ impl Office {
         let Asked { request, peer, reply } = asked;
         match request {
             Request::Status => reply.send(Response::Status(Box::new(self.status()))),
-            Request::Bans { within, after, most } => reply.send(Response::Bans(self.bans(within, after, most))),
+            Request::Bans { within, after, most } => {
+                reply.send(Response::Bans(self.bans(within, after, most)))
+            }
             Request::Ban { prefix, seconds, reason } => self.order_ban(&peer, prefix, seconds, reason, reply),
             Request::Unban { whom, forgive } => self.order_unban(&peer, &whom, forgive, reply),
             Request::Allow { prefix, note } => reply.send(self.allow(&peer, prefix, note)),
@@ -35,7 +38,12 @@ impl Office {
             Request::Reload => reply.send(match self.reload_settings() {
                 Ok((sequence, remarks)) => {
                     let remarks = remarks.into_iter().map(Shown::spelt).collect();
-                    Response::Done(ActionDone { sequence: Some(sequence), changed: true, remarks, ..self.done("reload") })
+                    Response::Done(ActionDone {
+                        sequence: Some(sequence),
+                        changed: true,
+                        remarks,
+                        ..self.done("reload")
+                    })
                 }
                 Err(why) => Refusal { message: Shown::spelt(why), ..Refusal::new(Problem::Config, "") }
                     .hint("fairban check shows all of it; the old configuration stays in force")
@@ -43,7 +51,9 @@ impl Office {
             }),
             Request::Ping => reply.send(Response::Pong { version: Shown::of(env!("CARGO_PKG_VERSION")) }),
             Request::Report { since } => reply.send(self.report(since)),
-            Request::Tail { .. } => reply.send(Refusal::new(Problem::Internal, "the server answers this itself")),
+            Request::Tail { .. } => {
+                reply.send(Refusal::new(Problem::Internal, "the server answers this itself"))
+            }
         }
     }
 
@@ -57,12 +67,19 @@ impl Office {
         } else {
             vec![Shown::of("in shadow mode: recorded, not enforced")]
         };
-        ActionDone { action: Shown::of(action), mode: told_mode(self.desk.mode()), confirm_by, remarks, ..ActionDone::default() }
+        ActionDone {
+            action: Shown::of(action),
+            mode: told_mode(self.desk.mode()),
+            confirm_by,
+            remarks,
+            ..ActionDone::default()
+        }
     }
 
     fn bans(&mut self, within: Option<IpNet>, after: Option<IpNet>, most: u32) -> BansPage {
         let now = self.now();
-        let touches = |prefix: &IpNet| within.is_none_or(|other| other.contains(prefix) || prefix.contains(&other));
+        let touches =
+            |prefix: &IpNet| within.is_none_or(|other| other.contains(prefix) || prefix.contains(&other));
         let is_on = |ban: &InForce| ban.until.is_none_or(|until| until > now);
         let in_force = || self.desk.bans().iter().filter(|(prefix, ban)| touches(prefix) && is_on(ban));
         let total = in_force().count() as u64;
@@ -74,7 +91,13 @@ impl Office {
             rows.truncate(most as usize);
             rows.last().map(|row| row.prefix)
         });
-        BansPage { rows, next: next.flatten(), total, mode: told_mode(self.desk.mode()), at: Moment::from(now) }
+        BansPage {
+            rows,
+            next: next.flatten(),
+            total,
+            mode: told_mode(self.desk.mode()),
+            at: Moment::from(now),
+        }
     }
 
     fn order_ban(
@@ -89,16 +112,24 @@ impl Office {
         if let Some(allowed) = self.desk.allowlist().into_iter().find(|allowed| overlap(allowed, &prefix)) {
             let message = format!("{prefix} is not banned: {allowed} is on the allowlist");
             let refusal = Refusal::new(Problem::Refused, message);
-            return reply.send(refusal.hint(format!("fairban allow remove {allowed}, if it is there by mistake")));
+            return reply
+                .send(refusal.hint(format!("fairban allow remove {allowed}, if it is there by mistake")));
         }
         if prefix.addr().is_loopback() || prefix.addr().is_unspecified() {
             let refusal = Refusal::new(Problem::Refused, format!("{prefix} is this machine itself"));
             return reply.send(refusal);
         }
-        let until = seconds.map(|seconds| self.now().plus(Span::secs(i64::from(seconds))));
+        let now = self.now();
+        let until = seconds.map(|seconds| now.plus(Span::secs(i64::from(seconds))));
         let order = Order::Ban { prefix, until };
-        let seq = self.action(by(peer), Action::Order(order), words(reason));
-        let done = ActionDone { sequence: Some(seq), changed: true, affected: 1, prefixes: vec![prefix], ..self.done("ban") };
+        let seq = self.action_at(now, by(peer), Action::Order(order), words(reason));
+        let done = ActionDone {
+            sequence: Some(seq),
+            changed: true,
+            affected: 1,
+            prefixes: vec![prefix],
+            ..self.done("ban")
+        };
         if !self.desk.mode().is_live() || self.behind {
             return reply.send(Response::Done(done));
         }
@@ -123,8 +154,11 @@ impl Office {
                     reply.send(Response::Done(done));
                 }
                 Err(why) => {
-                    let refusal = Refusal::new(Problem::Failed, format!("recorded, but not carried out: {why}"));
-                    reply.send(refusal.hint("fairban status shows what is wrong; it is tried again by itself"));
+                    let refusal =
+                        Refusal::new(Problem::Failed, format!("recorded, but not carried out: {why}"));
+                    reply.send(
+                        refusal.hint("fairban status shows what is wrong; it is tried again by itself"),
+                    );
                 }
             }
         };
@@ -140,9 +174,11 @@ impl Office {
         };
         let action = Action::Order(Order::Unban { whom, forgive });
         let seq = self.action(by(peer), action, String::new());
-        let freed: Vec<IpNet> = before.into_iter().filter(|prefix| self.desk.bans().get(prefix).is_none()).collect();
+        let freed: Vec<IpNet> =
+            before.into_iter().filter(|prefix| self.desk.bans().get(prefix).is_none()).collect();
         let mut done = self.done("unban");
-        (done.sequence, done.changed, done.affected) = (Some(seq), !freed.is_empty() || forgive, freed.len() as u64);
+        (done.sequence, done.changed, done.affected) =
+            (Some(seq), !freed.is_empty() || forgive, freed.len() as u64);
         if freed.is_empty() {
             done.remarks.push(Shown::of("nobody of these was banned"));
         }
@@ -155,11 +191,19 @@ impl Office {
         let prefix = prefix.trunc();
         if self.desk.allowed().len() >= ALLOWED_MAX && !self.desk.allowed().contains_key(&prefix) {
             let message = format!("{ALLOWED_MAX} prefixes are allowed already");
-            return Refusal::new(Problem::Refused, message).hint("put them into the configuration as wider prefixes").into();
+            return Refusal::new(Problem::Refused, message)
+                .hint("put them into the configuration as wider prefixes")
+                .into();
         }
         let changed = !self.desk.allowed().contains_key(&prefix);
         let seq = self.action(by(peer), Action::Allow { prefix, note: words(note) }, String::new());
-        let done = ActionDone { sequence: Some(seq), changed, affected: 1, prefixes: vec![prefix], ..self.done("allow") };
+        let done = ActionDone {
+            sequence: Some(seq),
+            changed,
+            affected: 1,
+            prefixes: vec![prefix],
+            ..self.done("allow")
+        };
         Response::Done(ActionDone { remarks: Vec::new(), ..done })
     }
 
@@ -176,7 +220,13 @@ impl Office {
             return refusal.into();
         }
         let seq = self.action(by(peer), Action::Disallow { prefix }, String::new());
-        let done = ActionDone { sequence: Some(seq), changed: true, affected: 1, prefixes: vec![prefix], ..self.done("allow-remove") };
+        let done = ActionDone {
+            sequence: Some(seq),
+            changed: true,
+            affected: 1,
+            prefixes: vec![prefix],
+            ..self.done("allow-remove")
+        };
         Response::Done(ActionDone { remarks: Vec::new(), ..done })
     }
 
@@ -209,7 +259,9 @@ impl Office {
                 if !status.ready || status.name == "none" {
                     let message = "nothing is set up that could shut anybody out";
                     let refusal = Refusal::new(Problem::Refused, message);
-                    return reply.send(refusal.hint("set enforcer in the configuration; fairban check --firewall tests it"));
+                    return reply.send(
+                        refusal.hint("set enforcer in the configuration; fairban check --firewall tests it"),
+                    );
                 }
                 let confirm_until = self.now().plus(CONFIRM_WITHIN);
                 let mode = Mode::Live { confirm_until: Some(confirm_until) };
@@ -237,9 +289,11 @@ impl Office {
                 Response::Done(ActionDone { sequence: Some(seq), changed: true, ..self.done("confirm") })
             }
             Mode::Live { confirm_until: None } => Response::Done(self.done("confirm")),
-            Mode::Shadow => Refusal::new(Problem::Refused, "the service watches only; there is nothing to confirm")
-                .hint("fairban mode live")
-                .into(),
+            Mode::Shadow => {
+                Refusal::new(Problem::Refused, "the service watches only; there is nothing to confirm")
+                    .hint("fairban mode live")
+                    .into()
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! `fairban status` and `fairban report`.
 
 use fairban_control::{
-    BanCounts, CasualtyRow, EnforcerReport, INPUT_ROWS_MAX, InputKind, InputState, InputStatus, JournalStatus, KindRow,
-    MemoryStatus, Moment, PARTS_MAX, Response, RuleResult, ServiceStatus, Shown, SinceReport, SourceCounts,
-    StatusReport, StoreHealth,
+    BanCounts, CasualtyRow, EnforcerReport, INPUT_ROWS_MAX, InputKind, InputState, InputStatus,
+    JournalStatus, KindRow, MemoryStatus, Moment, PARTS_MAX, Response, RuleResult, ServiceStatus, Shown,
+    SinceReport, SourceCounts, StatusReport, StoreHealth,
 };
 use fairban_core::effect::RobotKind;
 use fairban_core::event::Service;
@@ -64,7 +64,11 @@ impl Office {
                 healthy: self.recorder.trouble().is_none() && self.keeper.trouble().is_none(),
                 bytes: self.recorder.bytes() + self.keeper.bytes(),
                 path: Shown::spelt(self.facts.state_dir.clone()),
-                remark: self.recorder.trouble().or(self.keeper.trouble().map(str::to_owned)).map(Shown::spelt),
+                remark: self
+                    .recorder
+                    .trouble()
+                    .or(self.keeper.trouble().map(str::to_owned))
+                    .map(Shown::spelt),
             },
             journal: JournalStatus {
                 sequence: self.desk.seq(),
@@ -185,14 +189,19 @@ impl Office {
         let mut against = Vec::new();
         let denied: u64 = report.casualties.iter().map(|row| row.logins_denied).sum();
         if denied > 0 {
-            against.push(format!("bans would have denied {denied} logins where people log in: look at fairban why"));
+            against.push(format!(
+                "bans would have denied {denied} logins where people log in: look at fairban why"
+            ));
         }
         if watched < WATCHED_MIN {
             let watched = crate::when::length(watched);
             against.push(format!("only {watched} of logs have been seen; a day shows the usual clients"));
         }
         if report.logins == 0 {
-            against.push("no login that succeeded was seen: people cannot be told from robots by failures alone".to_owned());
+            against.push(
+                "no login that succeeded was seen: people cannot be told from robots by failures alone"
+                    .to_owned(),
+            );
         }
         let now = self.now();
         for alarm in self.alarms.rows(now, PARTS_MAX) {

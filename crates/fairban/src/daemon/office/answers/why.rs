@@ -91,7 +91,8 @@ impl Office {
         let now = self.now();
         let live = self.desk.mode().is_live() && !self.behind;
         let lengths = (0..=asked.prefix_len()).rev();
-        let around = lengths.filter_map(|length| IpNet::new(asked.addr(), length).ok().map(|net| net.trunc()));
+        let around =
+            lengths.filter_map(|length| IpNet::new(asked.addr(), length).ok().map(|net| net.trunc()));
         let mut bans = around.filter_map(|net| Some((net, self.desk.bans().get(&net)?)));
         bans.find(|(_, ban)| ban.until.is_none_or(|until| until > now)).map(|(net, ban)| row(net, ban, live))
     }
@@ -105,7 +106,8 @@ impl Office {
         }
         let accounts = told.as_ref().map(|told| told.accounts.clone()).unwrap_or_default();
         let (logins, failed): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|told| told.successes > 0);
-        let devices = self.desk.tally().stale_devices.iter().filter(|((account, _), _)| account.as_ref() == Some(key));
+        let devices =
+            self.desk.tally().stale_devices.iter().filter(|((account, _), _)| account.as_ref() == Some(key));
         let devices = devices.take(PARTS_MAX).map(|((_, source), device)| DeviceRow {
             source: IpNet::from(*source),
             failures: u64::from(device.failures),
