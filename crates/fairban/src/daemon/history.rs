@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use fairban_control::{
-    About, AccountRow, BanRow, BansPage, By, HistoryRow, Mode, Moment, PARTS_MAX, Shown, SignalRow, StatusReport,
-    WhyAccount, WhyReport, WhySource,
+    About, AccountRow, BanRow, BansPage, By, HistoryRow, Mode, Moment, PARTS_MAX, Shown, SignalRow,
+    StatusReport, WhyAccount, WhyReport, WhySource,
 };
 use fairban_core::account::AccountKey;
 use fairban_core::time::Time;
@@ -28,7 +28,9 @@ pub(crate) fn of_account(reader: &Reader, key: &AccountKey) -> Result<Vec<Histor
 /// What was on record about somebody at a time; `None` if nothing.
 pub(crate) fn why_at(reader: &Reader, about: &About, at: Time) -> Result<Option<WhyReport>, database::Error> {
     match about {
-        About::Prefix(prefix) => Ok(source_at(reader, *prefix, at)?.map(|why| WhyReport::Source(Box::new(why)))),
+        About::Prefix(prefix) => {
+            Ok(source_at(reader, *prefix, at)?.map(|why| WhyReport::Source(Box::new(why))))
+        }
         About::Account(account) => {
             let key = AccountKey::new(&account.bytes());
             let events = reader.history_of_account(&key, PARTS_MAX)?;
@@ -42,7 +44,9 @@ pub(crate) fn why_at(reader: &Reader, about: &About, at: Time) -> Result<Option<
                     devices: Vec::new(),
                     failed: Vec::new(),
                     strangers: 0,
-                    remarks: vec![Shown::of("From the record; logins are known to the running service only.")],
+                    remarks: vec![Shown::of(
+                        "From the record; logins are known to the running service only.",
+                    )],
                     history,
                 })
             }))
@@ -185,7 +189,10 @@ impl Record {
             None => Reader::open(&self.path).map_err(|error| failed(&error))?,
         };
         if reader.is_stale() {
-            crate::error::warn("the newest entries of the database could not be read: it is on a read-only disk", None);
+            crate::error::warn(
+                "the newest entries of the database could not be read: it is on a read-only disk",
+                None,
+            );
         }
         Ok(self.reader.insert(reader))
     }
@@ -200,7 +207,8 @@ impl Offline for Record {
         let status = self.reader()?.status().map_err(|error| failed(&error))?;
         let left = status.and_then(|row| serde_json::from_str::<StatusReport>(&row.json).ok());
         let left = left.ok_or_else(|| {
-            Failure::new(Kind::Environment, "the service left no status in its database").hint("start it: fairban run")
+            Failure::new(Kind::Environment, "the service left no status in its database")
+                .hint("start it: fairban run")
         })?;
         Ok(StatusReport { pid: 0, ..left })
     }
@@ -208,7 +216,9 @@ impl Offline for Record {
     fn bans(&mut self, within: Option<IpNet>, after: Option<IpNet>, most: u32) -> Result<BansPage, Failure> {
         let now = self.now;
         let mut bans = self.reader()?.bans_at(now).map_err(|error| failed(&error))?;
-        bans.retain(|ban| within.is_none_or(|other| other.contains(&ban.prefix) || ban.prefix.contains(&other)));
+        bans.retain(|ban| {
+            within.is_none_or(|other| other.contains(&ban.prefix) || ban.prefix.contains(&other))
+        });
         bans.sort_by_key(|ban| ban.prefix);
         let total = bans.len() as u64;
         bans.retain(|ban| after.is_none_or(|after| ban.prefix > after));

@@ -12,7 +12,7 @@ use fairban_core::effect::Effect;
 use fairban_core::engine::Config;
 use fairban_store::journal::{Journal, Options};
 use fairban_store::roll::{self, Folder, Places, roll};
-use fairban_store::snapshots::Snapshots;
+use fairban_store::snapshots::{Found, Snapshots};
 use fairban_store::state_dir::StateDir;
 
 use super::desk::{Desk, Entry};
@@ -82,9 +82,9 @@ impl Keeper {
         let take = |snapshot: &fairban_store::snapshots::Snapshot| {
             Desk::restore(&snapshot.bytes).map_err(|error| error_chain(&error))
         };
-        let (found, passed) = snapshots.load_newest_as(take)?;
+        let Found { newest, passed } = snapshots.load_newest_as(take)?;
         remarks.extend(passed.iter().map(ToString::to_string));
-        let (rolled_seq, mut desk) = found.unwrap_or_else(|| (0, blank.desk()));
+        let (rolled_seq, mut desk) = newest.unwrap_or_else(|| (0, blank.desk()));
         let seq_min = seq_min.max(rolled_seq) + 1;
         let (journal, opened) = Journal::open(&dir.journal(), Options { seq_min, ..Options::default() })?;
         for torn in &opened.torn {

@@ -10,6 +10,7 @@
 mod alarms;
 mod desk;
 mod doors;
+mod history;
 mod in_force;
 mod intake;
 mod keeper;
@@ -21,4 +22,5 @@ mod run;
 mod timeline;
 mod told;
 
+pub(crate) use self::history::Record;
 pub(crate) use self::run::run;

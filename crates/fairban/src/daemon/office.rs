@@ -15,6 +15,7 @@ use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::{Order as DoorOrder, Shut};
 use fairban_follow::InputStatus;
 use fairban_parse::health::Health;
+use fairban_store::database::Notice;
 use ipnet::IpNet;
 
 use super::alarms::Alarms;
@@ -58,6 +59,7 @@ pub(crate) struct Inbox {
     pub(crate) asked: Receiver<Asked>,
     pub(crate) doors: Receiver<Told>,
     pub(crate) signals: Receiver<Signal>,
+    pub(crate) notices: Receiver<Notice>,
 }
 
 /// What the machine's operator or its init system wants.
@@ -119,6 +121,7 @@ impl Office {
                     Ok(Signal::Reload) => drop(self.reload_settings()),
                     Ok(Signal::Stop) | Err(_) => break,
                 },
+                recv(inbox.notices) -> notice => if let Ok(notice) = notice { self.noticed(notice) },
                 recv(timer) -> _ => {}
             }
         }
@@ -135,7 +138,6 @@ impl Office {
         let mono = self.clock.since_start();
         let keep = self.keeper.tend(&self.desk, mono);
         self.tell_trouble(now);
-        let record = self.recorder.tend(mono);
         if let Some(every) = self.watchdog
             && mono >= self.watchdog_due
         {
@@ -148,7 +150,7 @@ impl Office {
             mono + Duration::from_micros(wait.unsigned_abs())
         });
         let watchdog = self.watchdog.map(|_| self.watchdog_due);
-        let next = [keep, record, deadline, watchdog].into_iter().flatten().min();
+        let next = [keep, deadline, watchdog].into_iter().flatten().min();
         next.map(|next| next.saturating_sub(mono))
     }
 
@@ -196,6 +198,34 @@ impl Office {
         }
         if was_behind && !self.behind {
             self.caught_up();
+        }
+        if !self.behind && self.recorder.wants_status(self.clock.since_start()) {
+            self.record_status();
+        }
+    }
+
+    fn record_status(&mut self) {
+        let report = self.status();
+        self.recorder.status(&report, &self.desk);
+    }
+
+    fn noticed(&mut self, notice: Notice) {
+        let now = self.now();
+        match notice {
+            // The trouble is told with the others.
+            Notice::Degraded(why) => error::warn(&format!("verdicts are not recorded: {why}"), None),
+            Notice::Recovered { lost } => {
+                error::note(&format!("verdicts are recorded again; {lost} entries are lost"));
+                self.recorder.in_force(&self.desk, now);
+            }
+            Notice::BegunAnew(aside) => {
+                let (why, to) = (aside.why, error::shown(&aside.to));
+                error::warn(
+                    &format!("the database was damaged ({why}); it is {to} now, and a new one was begun"),
+                    None,
+                );
+                self.recorder.in_force(&self.desk, now);
+            }
         }
     }
 
@@ -320,7 +350,7 @@ impl Office {
         if enforced && !orders.is_empty() {
             self.doors.order(orders, None);
         }
-        self.recorder.effects(seq, effects, &self.desk, place);
+        self.recorder.effects(seq, effects, &self.desk);
         for effect in effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_))) {
             if !self.behind {
                 error::log(&told::sentence(effect));
@@ -397,7 +427,7 @@ impl Office {
     pub(crate) fn action_at(&mut self, time: Time, by: By, action: Action, reason: String) -> u64 {
         let entry = Entry::Action { time, by: by.clone(), action: action.clone(), reason: reason.clone() };
         let seq = self.enter(vec![entry], None);
-        self.recorder.action(seq, time, &by, &action, &reason);
+        self.recorder.action(seq, time, &by, &action, &reason, self.desk.mode());
         seq
     }
 
@@ -447,6 +477,7 @@ impl Office {
         if !entries.is_empty() {
             self.enter(entries, None);
         }
+        self.record_status();
         self.recorder.close();
         self.keeper.close();
     }

@@ -10,13 +10,12 @@ use fairban_core::effect::{Effect, RobotKind};
 use fairban_core::engine::{Order, Subject, Whom};
 use fairban_core::event::Service;
 use fairban_core::time::Time;
-use fairban_parse::health::Health;
 use fairban_store::database::{
     self, Counters, Entry, InForce, Notice, Options, Standing, Status, Verb, Verdict, Who, Writer,
 };
 use ipnet::IpNet;
 
-use super::desk::{Action, By, Desk, Mode};
+use super::desk::{Action, By, DayCounts, Desk, Mode};
 use super::timeline::{Clock, SystemClock};
 
 /// How the service is goes on record at most so often, and only when something happened.
@@ -134,21 +133,22 @@ impl Recorder {
         due
     }
 
-    /// How the service is, and what it has counted today.
-    pub(crate) fn status(&self, report: &StatusReport, health: &Health, seq: u64) {
-        let time = report.at.time();
+    /// How the service is, and what was counted today.
+    pub(crate) fn status(&self, report: &StatusReport, desk: &Desk) {
+        let (time, today) = (report.at.time(), desk.today());
         for service in Service::ALL {
-            let counted = health.service(service);
-            if counted.lines == 0 {
+            let counts = today.services[service.index()];
+            if counts == DayCounts::default() {
                 continue;
             }
             let values = vec![
-                ("lines", counted.lines),
-                ("understood", counted.understood),
-                ("events", counted.events),
-                ("login-like", counted.login_like),
+                ("successes", counts.successes),
+                ("failures", counts.failures),
+                ("kept-out", counts.kept_out),
+                ("connections", counts.connections),
             ];
-            self.writer.send(Entry::Counters(Counters { seq, day: time, service: service.name(), values }));
+            let (seq, day, service) = (desk.seq(), today.time(), service.name());
+            self.writer.send(Entry::Counters(Counters { seq, day, service, values }));
         }
         if let Ok(json) = serde_json::to_string(report) {
             self.writer.send(Entry::Status(Status { time, json }));

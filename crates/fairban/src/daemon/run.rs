@@ -91,6 +91,14 @@ fn start(started: Started) -> Done {
     let (told, doors_told) = unbounded();
     let doors = Doors::start(Box::new(Model::default()), told)
         .map_err(|error| environment("cannot start a thread", &error))?;
+    let (notice_sender, notices) = unbounded();
+    let kept = fairban_store::database::Options {
+        bytes_max: u64::from(config.history.megabytes.value) << 20,
+        days_max: u32::try_from(config.history.keep.value.as_secs() / 86_400).unwrap_or(u32::MAX).max(1),
+        ..fairban_store::database::Options::default()
+    };
+    let recorder = Recorder::start(&dir.database(), kept, notice_sender)
+        .map_err(|error| environment("cannot start a thread", &error))?;
     let clock = SystemClock::new();
     let timeline = Timeline::new(&clock, desk.engine().now());
     let (feed_sender, feed) = bounded(FEEDS_MAX);
@@ -118,7 +126,7 @@ fn start(started: Started) -> Done {
         facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
         desk,
         keeper,
-        recorder: Recorder,
+        recorder,
         doors,
         publisher,
         timeline,
@@ -144,7 +152,7 @@ fn start(started: Started) -> Done {
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
     error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
-    office.run(&Inbox { feed, asked, doors: doors_told, signals });
+    office.run(&Inbox { feed, asked, doors: doors_told, signals, notices });
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     let _ = order_sender.send(Order::Stop);
     waker.wake();
@@ -390,7 +398,7 @@ impl Office {
         mode: super::desk::Mode,
     ) {
         for (seq, effect) in effects {
-            self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk, None);
+            self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk);
         }
         let key = self.desk.config().key;
         let config = fairban_core::engine::Config { key, narrate: true, ..config };
