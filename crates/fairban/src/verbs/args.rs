@@ -6,7 +6,9 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use fairban_control::{About, Mode, Moment, Shown, TailKind};
 use ipnet::IpNet;
 
-use super::parse::{parse_about, parse_account, parse_length, parse_moment, parse_note, parse_since, parse_target};
+use super::parse::{
+    parse_about, parse_account, parse_length, parse_moment, parse_note, parse_since, parse_target,
+};
 
 /// Where the service listens unless its configuration says otherwise.
 const SOCKET: &str = "/run/fairban/control.sock";
@@ -133,7 +135,7 @@ pub(crate) struct BansArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct BanArgs {
-    /// Whom: 203.0.113.7, 203.0.113.0/24, 2001:db8:7::/48
+    /// Whom, such as 203.0.113.7 or 203.0.113.0/24
     #[arg(value_name = "PREFIX", value_parser = parse_target)]
     pub(crate) prefix: IpNet,
 

@@ -17,7 +17,8 @@ mod why;
 use std::io::Write as _;
 
 use fairban_control::{
-    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, StatusReport, WhyReport,
+    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, StatusReport,
+    WhyReport,
 };
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -85,10 +86,12 @@ impl<'a> Answers<'a> {
             (Answers::Database(offline), Request::Bans { within, after, most }) => {
                 offline.bans(*within, *after, *most).map(Response::Bans)
             }
-            (Answers::Database(offline), Request::Why { about, at }) => Ok(match offline.why(about, *at)? {
-                Some(report) => Response::Why(report),
-                None => Response::NothingKnown { about: show::about(about) },
-            }),
+            (Answers::Database(offline), Request::Why { about, at }) => {
+                Ok(match offline.why(about, *at)? {
+                    Some(report) => Response::Why(report),
+                    None => Response::NothingKnown { about: show::about(about) },
+                })
+            }
             (Answers::Database(_), request) => {
                 let message = format!("a database cannot answer `{}`", request.name());
                 Err(Failure::new(Kind::Internal, message))
@@ -146,6 +149,12 @@ fn print_line(response: &Response) -> Done {
 fn print(write: impl FnOnce(&mut Vec<u8>, &TimeZone) -> std::io::Result<()>) -> Done {
     let mut text = Vec::new();
     let mut out = anstream::stdout().lock();
-    let written = write(&mut text, &TimeZone::system()).and_then(|()| out.write_all(&text));
+    let written = write(&mut text, &TimeZone::system()).and_then(|()| {
+        // A title stands apart from what is before it; here there is nothing.
+        out.write_all(text.strip_prefix(b"\n").unwrap_or(&text))
+    });
     written.and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
 }
+
+#[cfg(test)]
+mod tests;

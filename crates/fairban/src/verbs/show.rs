@@ -48,7 +48,11 @@ pub(super) fn signals(out: &mut impl Write, indent: &str, signals: &[SignalRow])
     for signal in signals {
         let meaning = signal.meaning.as_ref().map(Shown::as_str).unwrap_or_default();
         let head = format!("{indent}{:>+6.1} nats  {:>4} x {:<21}", signal.nats, signal.count, signal.name);
-        writeln!(out, "{}", crate::report::cut(format!("{head} {meaning}").trim_end(), crate::report::COLUMNS))?;
+        writeln!(
+            out,
+            "{}",
+            crate::report::cut(format!("{head} {meaning}").trim_end(), crate::report::COLUMNS)
+        )?;
     }
     Ok(())
 }

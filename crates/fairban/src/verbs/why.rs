@@ -25,7 +25,8 @@ pub(super) fn why(args: &WhyArgs, offline: Option<&mut dyn Offline>) -> Done {
                 print_line(&Response::NothingKnown { about: about.clone() })?;
             }
             let message = format!("nothing is known about {about}");
-            Err(Failure::new(Kind::Finding, message).hint("no line that was read tells of a login by it or at it"))
+            Err(Failure::new(Kind::Finding, message)
+                .hint("no line that was read tells of a login by it or at it"))
         }
         other => Err(unexpected(&other)),
     }
@@ -64,14 +65,15 @@ fn write_source(out: &mut impl Write, told: &WhySource, zone: &TimeZone) -> io::
     }
     signals(out, "  ", &told.signals)?;
     write_accounts(out, told, zone)?;
-    write_lines(out, "Lines", &told.samples)?;
-    write_paragraphs(out, "Why", &told.remarks)?;
-    write_paragraphs(out, "What would have changed it", &told.changed_by)?;
+    write_list(out, "Lines", &told.samples)?;
+    write_list(out, "Why", &told.remarks)?;
+    write_list(out, "What would have changed it", &told.changed_by)?;
     write_history(out, &told.history, zone)
 }
 
 fn write_ban(out: &mut impl Write, ban: &BanRow, told: &WhySource, zone: &TimeZone) -> io::Result<()> {
-    let whom = if ban.prefix == told.source { String::new() } else { format!(" of {}", show_prefix(&ban.prefix)) };
+    let whom =
+        if ban.prefix == told.source { String::new() } else { format!(" of {}", show_prefix(&ban.prefix)) };
     let from = long(ban.from.time(), zone);
     let until = match ban.until {
         None => "without an end".to_owned(),
@@ -90,8 +92,12 @@ fn write_ban(out: &mut impl Write, ban: &BanRow, told: &WhySource, zone: &TimeZo
         hanging(out, "  ", &format!("The operator said: {note}"))?;
     }
     if told.banned {
-        let enforced = if ban.enforced { "The firewall keeps it out" } else { "The firewall does not keep it out" };
-        hanging(out, "  ", &format!("{enforced}; {} since.", crate::error::plural(ban.attempts_since, "attempt")))?;
+        let enforced = if ban.enforced { "The firewall keeps it out" } else { "Recorded, not enforced" };
+        hanging(
+            out,
+            "  ",
+            &format!("{enforced}; {} since.", crate::error::plural(ban.attempts_since, "attempt")),
+        )?;
     }
     Ok(())
 }
@@ -114,7 +120,7 @@ fn write_accounts(out: &mut impl Write, told: &WhySource, zone: &TimeZone) -> io
         ("failed", Align::Right),
         ("logins", Align::Right),
         ("last", Align::Left),
-        ("", Align::Left),
+        ("how it ended", Align::Left),
     ]);
     for account in &told.accounts {
         table.row([
@@ -148,7 +154,12 @@ fn write_account(out: &mut impl Write, told: &WhyAccount, zone: &TimeZone) -> io
     }
     if !told.devices.is_empty() {
         title(out, "Devices with an old password")?;
-        let heads = [("source", Align::Left), ("failed", Align::Right), ("since", Align::Left), ("last", Align::Left)];
+        let heads = [
+            ("source", Align::Left),
+            ("failed", Align::Right),
+            ("since", Align::Left),
+            ("last", Align::Left),
+        ];
         let mut table = Table::new(&heads);
         for row in &told.devices {
             let last = row.last.map_or(String::new(), |last| long(last.time(), zone));
@@ -158,7 +169,8 @@ fn write_account(out: &mut impl Write, told: &WhyAccount, zone: &TimeZone) -> io
     }
     if !told.failed.is_empty() {
         title(out, "Who failed at it and never logged in")?;
-        let heads = [("source", Align::Left), ("failed", Align::Right), ("last", Align::Left), ("", Align::Left)];
+        let heads =
+            [("source", Align::Left), ("failed", Align::Right), ("last", Align::Left), ("", Align::Left)];
         let mut table = Table::new(&heads);
         for row in &told.failed {
             let banned = if row.banned { "banned" } else { "" };
@@ -170,16 +182,12 @@ fn write_account(out: &mut impl Write, told: &WhyAccount, zone: &TimeZone) -> io
     write_history(out, &told.history, zone)
 }
 
-fn write_lines(out: &mut impl Write, head: &str, lines: &[Shown]) -> io::Result<()> {
-    if lines.is_empty() {
+fn write_list(out: &mut impl Write, head: &str, texts: &[Shown]) -> io::Result<()> {
+    if texts.is_empty() {
         return Ok(());
     }
     title(out, head)?;
-    lines.iter().try_for_each(|line| hanging(out, "  ", line.as_str()))
-}
-
-fn write_paragraphs(out: &mut impl Write, head: &str, paragraphs: &[Shown]) -> io::Result<()> {
-    write_lines(out, head, paragraphs)
+    texts.iter().try_for_each(|text| hanging(out, "  ", text.as_str()))
 }
 
 fn write_history(out: &mut impl Write, history: &[HistoryRow], zone: &TimeZone) -> io::Result<()> {
