@@ -1,6 +1,6 @@
 //! What a person reads, to the letter.
 
-use fairban_control::{About, ActionDone, BansPage, Mode, Request, Response, Shown, StatusReport, WhyReport};
+use fairban_control::{About, ActionDone, BansPage, Mode, Request, Response, Shown, WhyReport};
 
 use crate::support::{Service, example};
 
