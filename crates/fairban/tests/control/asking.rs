@@ -140,11 +140,12 @@ fn decisions_are_told_as_they_are_made() {
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let again = events.clone();
     let publishing = std::thread::spawn(move || {
-        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+        // Not so fast that what waits for them fills up: then the farewell has no room.
+        let pace = std::time::Duration::from_millis(1);
+        while stopped.recv_timeout(pace) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             for event in &again {
                 publisher.publish(event);
             }
-            std::thread::yield_now();
         }
     });
     let hit: serde_json::Value = serde_json::from_str(&written.next().unwrap().unwrap()).unwrap();
