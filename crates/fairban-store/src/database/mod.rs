@@ -55,6 +55,8 @@ pub struct Options {
     pub retry_millis: u64,
 }
 
+const FILE_BYTES_LEAST: u64 = 512 << 10;
+
 impl Default for Options {
     fn default() -> Options {
         Options { bytes_max: 64 << 20, days_max: 90, queue_max: 2048, backlog_max: 8192, retry_millis: 1000 }
@@ -67,9 +69,14 @@ impl Options {
         self.bytes_max / 4
     }
 
-    /// What the file may take of it.
+    /// What the file may take of it: not less than an empty database needs.
     const fn file_bytes_max(&self) -> u64 {
-        self.bytes_max - self.wal_bytes_max()
+        let bytes = self.bytes_max - self.wal_bytes_max();
+        if bytes > FILE_BYTES_LEAST { bytes } else { FILE_BYTES_LEAST }
+    }
+
+    const fn pages_max(&self) -> u64 {
+        self.file_bytes_max() / open::PAGE_BYTES
     }
 }
 
@@ -179,6 +186,12 @@ impl Error {
     /// The disk has no room, or the database has reached its bound.
     pub fn is_full(&self) -> bool {
         self.code() == Some(ErrorCode::DiskFull)
+    }
+
+    /// The connection is as good as it was.
+    fn is_passing(&self) -> bool {
+        let busy = matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked));
+        busy || self.is_full() || matches!(self, Error::HeldByReader { .. })
     }
 
     fn code(&self) -> Option<ErrorCode> {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fairban_core::effect::Effect;
 use fairban_core::time::Time;
 use rusqlite::{Connection, OpenFlags};
 
@@ -21,7 +22,13 @@ pub(crate) const BUSY_WAIT: Duration = Duration::from_millis(250);
 /// Damaged databases kept beside the new one.
 const ASIDE_KEPT: usize = 2;
 
-const PAGE_BYTES: u64 = 4096;
+pub(super) const PAGE_BYTES: u64 = 4096;
+
+/// What may be used beyond the bound, for what ends bans.
+const PAGES_RESERVED: u64 = 64;
+
+/// Memory for pages.
+const CACHE_KIB: i64 = 1024;
 
 /// The database, open for writing.
 #[derive(Debug)]
@@ -84,16 +91,18 @@ impl Database {
         let failed = |source| Error::Sqlite { doing: "open", path: path.to_owned(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        prepare(&connection, &options).map_err(failed)?;
-        match version(&connection).map_err(failed)? {
-            (0, 0) if is_empty(&connection).map_err(failed)? => {}
-            (APPLICATION_ID, found) if found <= SCHEMA_VERSION => {}
+        connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
+        // Nothing is written before it is known whose it is, and that it is whole.
+        let is_new = match version(&connection).map_err(failed)? {
+            (0, 0) if is_empty(&connection).map_err(failed)? => true,
+            (APPLICATION_ID, found) if found <= SCHEMA_VERSION => false,
             (APPLICATION_ID, found) => {
                 return Err(Error::Newer { path: path.to_owned(), found, expected: SCHEMA_VERSION });
             }
             _ => return Err(Error::Foreign { path: path.to_owned() }),
-        }
+        };
         check(&connection).map_err(failed)?;
+        prepare(&connection, &options, is_new).map_err(failed)?;
         migrate(&mut connection, &MIGRATIONS).map_err(failed)?;
         let identity = identity(path).unwrap_or_default();
         Ok(Database { connection, path: path.to_owned(), options, retention: Retention::default(), identity })
@@ -107,6 +116,30 @@ impl Database {
         self.bound_wal()?;
         let written = write::record(&mut self.connection, entries);
         written.map_err(|source| self.failed("write", source))
+    }
+
+    /// Records an entry although the bound is reached, if it begins no ban: what ends bans must get in, else there would
+    /// never be room again. A little room beyond the bound is kept for that.
+    pub(super) fn record_at_bound(&mut self, entry: &Entry) -> Result<(), Error> {
+        let pages = self.options.pages_max();
+        let begins = matches!(entry, Entry::Verdict(verdict) if matches!(verdict.effect, Effect::Ban(_)));
+        if begins {
+            return self.record(std::slice::from_ref(entry));
+        }
+        let allow = |connection: &Connection, pages: u64| {
+            connection.pragma_update_and_check(None, "max_page_count", pages as i64, |_| Ok(()))
+        };
+        allow(&self.connection, pages + PAGES_RESERVED).map_err(|source| self.failed("write", source))?;
+        let recorded = self.record(std::slice::from_ref(entry));
+        allow(&self.connection, pages).map_err(|source| self.failed("write", source))?;
+        recorded
+    }
+
+    /// The file is as large as it may be, and all of it is in use: not the disk is full.
+    pub(super) fn is_at_bound(&self) -> bool {
+        let pragma = |name: &str| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let used = pragma("page_count").and_then(|all| Ok(all - pragma("freelist_count")?));
+        used.is_ok_and(|used| used as u64 + PAGES_RESERVED / 2 >= self.options.pages_max())
     }
 
     /// Lets old history go, a bounded piece of it: call it after each batch. True if there is more to do.
@@ -185,11 +218,12 @@ fn refuse_newer(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_WAIT)?;
-    // The first page decides both; on a database that is there they change nothing.
-    connection.pragma_update(None, "page_size", PAGE_BYTES as i64)?;
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+fn prepare(connection: &Connection, options: &Options, is_new: bool) -> rusqlite::Result<()> {
+    if is_new {
+        connection.pragma_update(None, "page_size", PAGE_BYTES as i64)?;
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     let set = |name: &str, value: &dyn rusqlite::ToSql| {
         connection.pragma_update_and_check(None, name, value, |_| Ok(()))
     };
@@ -201,7 +235,7 @@ fn prepare(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
     // A checkpoint is tried whenever the log has an eighth of the bound.
     set("wal_autocheckpoint", &((options.wal_bytes_max() / 2 / PAGE_BYTES).max(16) as i64))?;
     // A second wall behind the pruning: SQLite itself refuses to grow beyond.
-    set("max_page_count", &((options.file_bytes_max() / PAGE_BYTES).max(64) as i64))
+    set("max_page_count", &(options.pages_max() as i64))
 }
 
 /// `application_id` and `user_version`.

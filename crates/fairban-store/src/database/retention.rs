@@ -20,6 +20,9 @@ const PAGES_FREED: u32 = 1024;
 /// What is old is looked for this often.
 const AGE_INTERVAL: Span = Span::hours(1);
 
+/// How far the clock is believed beyond the newest entry: enough for a quiet day, too little to make history old.
+const AHEAD_MAX: Span = Span::days(1);
+
 /// What was done last.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Retention {
@@ -60,12 +63,12 @@ impl Retention {
     }
 }
 
-/// A clock that jumped ahead must not cost the history: time is no later than what was recorded last.
+/// A clock that jumped ahead must not cost the history: time is at most a day later than what was recorded last.
 fn believable(connection: &Connection, clock: Time) -> rusqlite::Result<Time> {
     let sql = "SELECT max(coalesce((SELECT time_us FROM verdicts ORDER BY id DESC LIMIT 1), ?1), \
                coalesce((SELECT time_us FROM actions ORDER BY id DESC LIMIT 1), ?1))";
     let newest: i64 = connection.query_row(sql, [i64::MIN], |row| row.get(0))?;
-    Ok(if newest == i64::MIN { clock } else { clock.min(Time::from_micros(newest)) })
+    Ok(if newest == i64::MIN { clock } else { clock.min(Time::from_micros(newest).plus(AHEAD_MAX)) })
 }
 
 /// Bytes of the file that hold something.

@@ -99,6 +99,7 @@ impl Writer {
             database: None,
             backlog: VecDeque::new(),
             trouble: None,
+            dropped: 0,
             settle: Vec::new(),
         };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || worker.run())?;
@@ -162,6 +163,31 @@ impl Writer {
     }
 }
 
+/// Records the first `batch` entries one by one, in a database that is full. Where it has reached its own bound with bans
+/// in force, waiting makes no room, and what ends bans does, wherever it stands: so what does not fit is dropped, and
+/// counted in `dropped`. Where the disk is full, everything waits.
+fn record_singly(
+    database: &mut Database,
+    backlog: &mut VecDeque<Entry>,
+    batch: usize,
+    dropped: &mut u64,
+) -> Result<(), Error> {
+    for _ in 0..batch {
+        let Some(entry) = backlog.front() else { break };
+        let mut written = database.record(std::slice::from_ref(entry));
+        if written.as_ref().is_err_and(Error::is_full) && database.is_at_bound() {
+            written = database.record_at_bound(entry);
+            if written.as_ref().is_err_and(Error::is_full) {
+                *dropped += 1;
+                written = Ok(());
+            }
+        }
+        written?;
+        backlog.pop_front();
+    }
+    Ok(())
+}
+
 fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
     // What it guards is whole at every moment.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
@@ -178,6 +204,8 @@ struct Worker {
     /// What is not yet recorded, oldest first.
     backlog: VecDeque<Entry>,
     trouble: Option<Trouble>,
+    /// Entries lost that are not yet counted in `trouble`.
+    dropped: u64,
     /// Who waits for everything to be on the disk.
     settle: Vec<SyncSender<Result<(), Health>>>,
 }
@@ -249,8 +277,10 @@ impl Worker {
         match self.record() {
             Ok(()) => self.recover(),
             Err(error) => {
-                // What is wrong may be the connection itself; opening tells more than going on.
-                self.database = None;
+                if !error.is_passing() {
+                    // What is wrong may be the connection itself: it is opened again next time.
+                    self.database = None;
+                }
                 if error.is_corrupt() && self.begin_anew(&error) {
                     return;
                 }
@@ -276,14 +306,17 @@ impl Worker {
             if batch == 0 {
                 return Ok(());
             }
-            let written = database.record(&self.backlog.make_contiguous()[..batch]);
+            let mut written = database.record(&self.backlog.make_contiguous()[..batch]);
             if written.as_ref().is_err_and(Error::is_full) {
-                // Perhaps it is the bound of our own that is reached: make room once.
-                database.prune(now)?;
-                database.record(&self.backlog.make_contiguous()[..batch])?;
-            } else {
-                written?;
+                // Perhaps it is the bound of our own that is reached: make room.
+                while database.prune(now)? {}
+                written = database.record(&self.backlog.make_contiguous()[..batch]);
             }
+            if written.as_ref().is_err_and(Error::is_full) {
+                record_singly(database, &mut self.backlog, batch, &mut self.dropped)?;
+                return written;
+            }
+            written?;
             self.backlog.drain(..batch);
             database.prune(now)?;
         }
@@ -333,7 +366,7 @@ impl Worker {
                 (self.on_notice)(Notice::Degraded(why));
             }
             Some(trouble) => {
-                trouble.pause = (trouble.pause * 2).min(RETRY_MAX);
+                trouble.pause = trouble.pause.saturating_mul(2).min(RETRY_MAX);
                 trouble.retry_at = now + trouble.pause;
                 if trouble.why != why {
                     trouble.why.clone_from(&why);
@@ -347,8 +380,9 @@ impl Worker {
     fn shorten(&mut self) {
         let over = self.backlog.len().saturating_sub(self.options.backlog_max);
         self.backlog.drain(..over);
+        self.dropped += over as u64;
         if let Some(trouble) = &mut self.trouble {
-            trouble.lost += over as u64;
+            trouble.lost += std::mem::take(&mut self.dropped);
         }
     }
 

@@ -106,7 +106,7 @@ fn lengths_are_bounded() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_name_is_printable_and_found(name in proptest::collection::vec(any::<u8>(), 0..400)) {

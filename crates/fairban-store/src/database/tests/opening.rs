@@ -94,7 +94,8 @@ fn where_no_daemon_has_run_the_reader_says_so() {
 
 #[test]
 fn a_damaged_database_is_moved_aside_and_a_new_one_begun() {
-    let damages: [(&str, fn(&mut File)); 4] = [
+    type Damage = fn(&mut File);
+    let ways: [(&str, Damage); 4] = [
         ("no database", |file| {
             file.set_len(0).unwrap();
             file.write_all(b"this is a text, and a rather long one, for somebody has copied it here\n")
@@ -104,18 +105,18 @@ fn a_damaged_database_is_moved_aside_and_a_new_one_begun() {
         ("cut in the middle", |file| file.set_len(5 * 4096 + 17).unwrap()),
         ("pages overwritten", |file| {
             file.seek(SeekFrom::Start(4096)).unwrap();
-            file.write_all(&[0xa5; 6 * 4096]).unwrap();
+            file.write_all(&vec![0xa5; 6 * 4096]).unwrap();
         }),
     ];
-    for (what, damage) in damages {
+    for (what, damage) in ways {
         let dir = tempfile::tempdir().unwrap();
         filled(&dir);
         damage(&mut File::options().write(true).open(path(&dir)).unwrap());
-        let damaged = fs::read(path(&dir)).unwrap();
+        let before = fs::read(path(&dir)).unwrap();
         let (mut database, aside) = Database::open(&path(&dir), Options::default(), START).unwrap();
         let aside = aside.unwrap_or_else(|| panic!("{what}"));
         assert!(aside.to.to_str().unwrap().ends_with("fairban.db.corrupt-1768989085"), "{aside:?}");
-        assert_eq!(fs::read(&aside.to).unwrap(), damaged, "{what}");
+        assert_eq!(fs::read(&aside.to).unwrap(), before, "{what}");
         database.record(&[banned(1, address(1), 0, None)]).unwrap();
         let reader = reader(&dir);
         assert_eq!(reader.bans_at(at(1)).unwrap().len(), 1);
@@ -208,7 +209,7 @@ fn it_is_read_while_it_is_written() {
         let mut seen = 0;
         while seen < 300 {
             let bans = reader.bans_at(at(1)).unwrap().len();
-            assert!(bans >= seen && bans % 3 == 0, "{bans} after {seen}: half a transaction");
+            assert!(bans >= seen && bans.is_multiple_of(3), "{bans} after {seen}: half a transaction");
             seen = bans;
         }
     });

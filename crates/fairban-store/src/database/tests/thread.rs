@@ -129,7 +129,8 @@ fn a_database_damaged_before_the_start_is_begun_anew() {
 fn a_database_damaged_while_it_is_open_is_begun_anew() {
     let dir = tempfile::tempdir().unwrap();
     let (writer, notices) = start(&dir, options());
-    for id in 1..=2000 {
+    // More than fits into the memory for pages.
+    for id in 1..=6000 {
         writer.send(banned(id, address(id as u32), 0, None));
     }
     writer.settle(LONG).unwrap();
@@ -137,14 +138,15 @@ fn a_database_damaged_while_it_is_open_is_begun_anew() {
     let length = fs::metadata(&path).unwrap().len() as usize;
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xee; length], 0).unwrap();
-    let mut id = 5000;
+    let mut id = 7000;
     let aside = loop {
-        writer.send(banned(id, address(id as u32), 0, None));
+        // Not only where the pages are in memory.
+        writer.send(banned(id, address(id as u32 * 37 % 6000), 0, None));
         id += 1;
         match notices.recv_timeout(Duration::from_millis(20)) {
             Ok(Notice::BegunAnew(aside)) => break aside,
             Ok(other) => panic!("{other:?}"),
-            Err(_) => assert!(id < 7000, "the damage is never found"),
+            Err(_) => assert!(id < 7500, "the damage is never found"),
         }
     };
     assert!(aside.to.exists());
@@ -185,4 +187,25 @@ fn a_removed_file_is_made_again() {
     assert_eq!(notices.recv_timeout(LONG).unwrap(), Notice::Recovered { lost: 0 });
     writer.settle(LONG).unwrap();
     assert_eq!(reader(&dir).bans_at(at(1)).unwrap().len(), 1);
+}
+
+/// More bans in force than the bound allows: what does not fit is lost and said, and ends of bans are recorded.
+#[test]
+fn a_database_full_of_bans_in_force_still_records_their_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, notices) = start(&dir, Options { bytes_max: 1 << 20, ..options() });
+    let mut id = 0;
+    while !is_degraded(&writer) {
+        id += 1;
+        writer.send(banned(id, address(id as u32), 0, None));
+        assert!(id < 50_000, "the bound does not hold");
+    }
+    let Notice::Degraded(why) = notices.recv_timeout(LONG).unwrap() else { panic!() };
+    assert!(why.contains("allow the database more"), "{why}");
+    writer.send(action(id + 1, 2, Verb::Unban { whom: Whom::All, forgive: false }));
+    let Notice::Recovered { lost } = notices.recv_timeout(LONG).unwrap() else { panic!() };
+    assert!(lost > 0);
+    writer.send(banned(id + 2, address(7), 3, None));
+    writer.settle(LONG).unwrap();
+    assert_eq!(prefixes(&reader(&dir).bans_at(at(4)).unwrap()), ["10.0.0.7/32"]);
 }
