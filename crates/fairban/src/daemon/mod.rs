@@ -8,6 +8,7 @@
 //! ```
 
 mod alarms;
+mod assistant;
 mod desk;
 mod doors;
 mod history;

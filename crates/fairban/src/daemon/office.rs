@@ -36,9 +36,21 @@ const LATENESS: Span = Span::secs(2);
 /// Positions of inputs without any login line are written down after so many bytes: that much may be read again.
 const READ_BYTES_MAX: u64 = 4 << 20;
 
-/// What the follower's thread brings.
+/// Whose lines they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Feeder {
+    /// Of files, sockets and pipes.
+    #[default]
+    Reader,
+    /// Of the journal and the network.
+    Helper,
+}
+
+/// What a thread that reads brings.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
+    /// Who brings it.
+    pub(crate) from: Feeder,
     /// In the order to be taken.
     pub(crate) brought: Vec<Brought>,
     /// Counters of the lines read.
@@ -60,6 +72,7 @@ pub(crate) struct Inbox {
     pub(crate) doors: Receiver<Told>,
     pub(crate) signals: Receiver<Signal>,
     pub(crate) notices: Receiver<Notice>,
+    pub(crate) resolved: Receiver<Vec<IpNet>>,
 }
 
 /// What the machine's operator or its init system wants.
@@ -96,6 +109,8 @@ pub(crate) struct Office {
     /// The last login of each service.
     pub(crate) last_event: [Option<Time>; Service::ALL.len()],
     pub(crate) behind: bool,
+    /// The same of each [`Feeder`].
+    pub(crate) behind_each: [bool; 2],
     /// Positions not written down yet.
     pub(crate) reads: BTreeMap<InputNumber, Vec<u8>>,
     pub(crate) unread_bytes: u64,
@@ -121,6 +136,7 @@ impl Office {
                     Ok(Signal::Reload) => drop(self.reload_settings()),
                     Ok(Signal::Stop) | Err(_) => break,
                 },
+                recv(inbox.resolved) -> prefixes => if let Ok(prefixes) = prefixes { self.resolved(prefixes) },
                 recv(inbox.notices) -> notice => if let Ok(notice) = notice { self.noticed(notice) },
                 recv(timer) -> _ => {}
             }
@@ -186,7 +202,9 @@ impl Office {
             }
         }
         feed.notes.iter().for_each(|note| error::warn(note, None));
-        let was_behind = std::mem::replace(&mut self.behind, feed.behind);
+        let was_behind = self.behind;
+        self.behind_each[feed.from as usize] = feed.behind;
+        self.behind = self.behind_each.contains(&true);
         let mut entries = Vec::with_capacity(feed.brought.len() + 1);
         let mut keys = Vec::new();
         for brought in feed.brought {
@@ -207,6 +225,12 @@ impl Office {
     fn record_status(&mut self) {
         let report = self.status();
         self.recorder.status(&report, &self.desk);
+    }
+
+    /// The names of the allowlist stand for these addresses now.
+    fn resolved(&mut self, prefixes: Vec<IpNet>) {
+        let time = self.now();
+        self.enter(vec![Entry::Resolved { time, prefixes }], None);
     }
 
     fn noticed(&mut self, notice: Notice) {
