@@ -22,10 +22,7 @@ fn become_other(host: &Host, role: &str, gid: u32, groups: &str) -> bool {
         eprintln!("NOT TESTED: who may what at the control socket; run the tests as root");
         return false;
     }
-    // The program may stand where a stranger cannot reach it.
-    fs::set_permissions(host.folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let program = host.folder.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let program = reachable_program(host);
     let groups = if groups.is_empty() { "--clear-groups".to_owned() } else { format!("--groups={groups}") };
     let ran = Command::new("setpriv")
         .args([&format!("--reuid={STRANGER}"), &format!("--regid={gid}"), &groups])
@@ -42,6 +39,16 @@ fn become_other(host: &Host, role: &str, gid: u32, groups: &str) -> bool {
     assert!(ran.status.success(), "{role}: {said}");
     assert!(said.contains(&format!("played {role}")), "{role}: {said}");
     true
+}
+
+/// A copy of this program where a stranger can reach it. Copied by another process: what a thread of ours has open for
+/// writing, a process that another thread starts may hold for a moment, and then it cannot be run.
+fn reachable_program(host: &Host) -> PathBuf {
+    fs::set_permissions(host.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = host.folder.path().join("test");
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
+    program
 }
 
 /// Plays a role where it is given one; else there is nothing to do.
@@ -182,9 +189,7 @@ fn a_crowd_of_strangers_keeps_nobody_else_out() {
         eprintln!("NOT TESTED: a crowd of strangers at the control socket; run the tests as root");
         return;
     }
-    fs::set_permissions(host.folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let program = host.folder.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let program = reachable_program(&host);
     let crowd = Command::new("setpriv")
         .args([&format!("--reuid={STRANGER}"), &format!("--regid={STRANGER}"), "--clear-groups"])
         .arg(&program)
