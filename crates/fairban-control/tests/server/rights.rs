@@ -16,10 +16,15 @@ const GROUP: u32 = 64_123;
 /// What the other process does: the part of this file that runs as somebody else.
 const ROLE: &str = "FAIRBAN_TEST_ROLE";
 
+/// Says so past the test harness, which would keep it to itself.
+fn not_tested(what: &str) {
+    std::io::stderr().write_all(format!("NOT TESTED: {what}\n").as_bytes()).unwrap();
+}
+
 /// Runs `role` of [`as_somebody_else`] with these identities; `false` where that cannot be.
 fn become_other(host: &Host, role: &str, gid: u32, groups: &str) -> bool {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT TESTED: who may what at the control socket; run the tests as root");
+        not_tested("who may what at the control socket; run the tests as root");
         return false;
     }
     let program = reachable_program(host);
@@ -32,7 +37,7 @@ fn become_other(host: &Host, role: &str, gid: u32, groups: &str) -> bool {
         .env("FAIRBAN_TEST_SOCKET", host.path())
         .output();
     let Ok(ran) = ran else {
-        eprintln!("NOT TESTED: who may what at the control socket; setpriv (util-linux) is missing");
+        not_tested("who may what at the control socket; setpriv (util-linux) is missing");
         return false;
     };
     let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
@@ -186,7 +191,7 @@ fn who_reaches_no_socket_is_told_which_group_may() {
 fn a_crowd_of_strangers_keeps_nobody_else_out() {
     let host = Host::with(&Access { group: None, readers: true }, Patience::default());
     if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT TESTED: a crowd of strangers at the control socket; run the tests as root");
+        not_tested("a crowd of strangers at the control socket; run the tests as root");
         return;
     }
     let program = reachable_program(&host);
@@ -200,7 +205,7 @@ fn a_crowd_of_strangers_keeps_nobody_else_out() {
         .stdout(std::process::Stdio::piped())
         .spawn();
     let Ok(mut crowd) = crowd else {
-        eprintln!("NOT TESTED: a crowd of strangers at the control socket; setpriv (util-linux) is missing");
+        not_tested("a crowd of strangers at the control socket; setpriv (util-linux) is missing");
         return;
     };
     let mut said = BufReader::new(crowd.stdout.take().unwrap()).lines();

@@ -133,7 +133,7 @@ fn who_may_not_is_told_who_may() {
     other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).args(["status", &socket]);
     match other.env("LC_ALL", "C").output() {
         Ok(ran) if String::from_utf8_lossy(&ran.stderr).contains("setpriv:") => {
-            let said = "NOT TESTED: who may not talk to the service; run the tests as root";
+            let said = "NOT TESTED: who may not talk to the service; run the tests as root\n";
             std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes()).unwrap();
         }
         Ok(ran) => {
@@ -141,7 +141,7 @@ fn who_may_not_is_told_who_may() {
             crate::support::Ran::from(ran).fails(69, &parts);
         }
         Err(error) => {
-            let said = format!("NOT TESTED: who may not talk to the service; setpriv: {error}");
+            let said = format!("NOT TESTED: who may not talk to the service; setpriv: {error}\n");
             std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes()).unwrap();
         }
     }
