@@ -286,19 +286,6 @@ impl Piece {
         }
     }
 
-    /// Whether this plain file's content begins with all that is in the file at `path`, as far as the first
-    /// [`UNPACK_BYTES`] tell.
-    pub(crate) fn begins_with(&self, path: &Path, unpack: Option<&dyn Unpack>) -> bool {
-        let Body::Plain(mine) = &self.body else { return false };
-        let (mut here, mut there) = (vec![0; UNPACK_BYTES], vec![0; UNPACK_BYTES]);
-        let read = open_file(path).and_then(|file| {
-            let metadata = file.metadata()?;
-            Piece::whole(file, &metadata, unpack)?.fill(&mut there)
-        });
-        let Ok(read) = read else { return false };
-        read > 0 && read_fully_at(mine, &mut here[..read], 0).is_ok_and(|all| all == read && here[..read] == there[..read])
-    }
-
     /// Whether the file has no name any more.
     pub(crate) fn is_unlinked(&self) -> bool {
         self.file().is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0))
@@ -434,8 +421,9 @@ impl Piece {
                 let read = read_fully(reader, &mut carry[had..]);
                 carry.truncate(had + *read.as_ref().unwrap_or(&0));
                 read?;
-                scratch[..carry.len()].copy_from_slice(carry);
-                Ok(carry.len())
+                let there = carry.len().min(scratch.len());
+                scratch[..there].copy_from_slice(&carry[..there]);
+                Ok(there)
             }
         }
     }
@@ -497,6 +485,17 @@ fn resume_packed(file: File, metadata: &Metadata, mark: &Mark, unpack: &dyn Unpa
     let mut piece = Piece::plain(file, metadata, cursor);
     piece.body = Body::Packed { reader, carry };
     Ok(if is_shorter { Match::Shorter(piece) } else { Match::Whole(piece) })
+}
+
+/// Whether `mine` begins with all that is in the file at `path`, as far as the first [`UNPACK_BYTES`] tell.
+pub(crate) fn begins_with(mine: &File, path: &Path, unpack: Option<&dyn Unpack>) -> bool {
+    let (mut here, mut there) = (vec![0; UNPACK_BYTES], vec![0; UNPACK_BYTES]);
+    let read = open_file(path).and_then(|file| {
+        let metadata = file.metadata()?;
+        Piece::whole(file, &metadata, unpack)?.fill(&mut there)
+    });
+    let Ok(read) = read else { return false };
+    read > 0 && read_fully_at(mine, &mut here[..read], 0).is_ok_and(|all| all == read && here[..read] == there[..read])
 }
 
 fn load_cursor(file: &File, offset: u64, lines: u64) -> io::Result<Cursor> {
