@@ -93,7 +93,7 @@ pub(crate) struct Known<'a> {
 impl Known<'_> {
     /// Whether a file with these first bytes can only be this one, although it is too short to compare the rest.
     fn is_telling(&self, head: &[u8]) -> bool {
-        let long = head.len() >= HEAD_BYTES || (!head.is_empty() && self.head.starts_with(head));
+        let long = head.len() >= HEAD_BYTES || (self.head.starts_with(head) && memchr(b'\n', head).is_some());
         long && head.iter().any(|&byte| byte != 0)
     }
 }

@@ -298,7 +298,7 @@ impl Model {
         self.note("copytruncate: truncate");
         let between = self.live.take().unwrap().lines.split_off(generation.lines.len());
         self.may_be_lost.extend(between);
-        self.rotated.insert(0, Generation { unfinished: None, is_link: false, ..generation.clone() });
+        self.rotated.insert(0, Generation { unfinished: None, is_link: false, seen: false, ..generation.clone() });
         self.empty(generation.is_link);
         self.late_is_read = false;
     }
@@ -460,6 +460,7 @@ impl Model {
         }
         self.note("kill");
         self.bench.kill();
+        self.live.iter_mut().chain(&mut self.rotated).for_each(|generation| generation.seen = false);
         self.delivered.truncate(self.delivered_stored);
         for generation in std::mem::take(&mut self.held) {
             self.may_be_lost.extend(&generation.lines);
