@@ -487,7 +487,8 @@ fn resume_packed(file: File, metadata: &Metadata, mark: &Mark, unpack: &dyn Unpa
     Ok(if is_shorter { Match::Shorter(piece) } else { Match::Whole(piece) })
 }
 
-/// Whether `mine` begins with all that is in the file at `path`, as far as the first [`UNPACK_BYTES`] tell.
+/// Whether `mine` begins with all that is in the file at `path`, as far as the first [`UNPACK_BYTES`] tell, and that is at
+/// least a line: less may be so by chance.
 pub(crate) fn begins_with(mine: &File, path: &Path, unpack: Option<&dyn Unpack>) -> bool {
     let (mut here, mut there) = (vec![0; UNPACK_BYTES], vec![0; UNPACK_BYTES]);
     let read = open_file(path).and_then(|file| {
@@ -495,7 +496,8 @@ pub(crate) fn begins_with(mine: &File, path: &Path, unpack: Option<&dyn Unpack>)
         Piece::whole(file, &metadata, unpack)?.fill(&mut there)
     });
     let Ok(read) = read else { return false };
-    read > 0 && read_fully_at(mine, &mut here[..read], 0).is_ok_and(|all| all == read && here[..read] == there[..read])
+    let (here, there) = (&mut here[..read], &there[..read]);
+    memchr(b'\n', there).is_some() && read_fully_at(mine, here, 0).is_ok_and(|_| here == there)
 }
 
 fn load_cursor(file: &File, offset: u64, lines: u64) -> io::Result<Cursor> {
