@@ -93,7 +93,7 @@ pub(crate) struct Known<'a> {
 impl Known<'_> {
     /// Whether a file with these first bytes can only be this one, although it is too short to compare the rest.
     fn is_telling(&self, head: &[u8]) -> bool {
-        let long = head.len() >= HEAD_BYTES || (!head.is_empty() && self.head.starts_with(head));
+        let long = head.len() >= HEAD_BYTES || (self.head.starts_with(head) && memchr(b'\n', head).is_some());
         long && head.iter().any(|&byte| byte != 0)
     }
 }
@@ -130,8 +130,7 @@ impl Piece {
         if !is_packed(&file) {
             return Ok(Piece::plain(file, metadata, Cursor::default()));
         }
-        let unpack = unpack
-            .ok_or_else(|| io::Error::other("it is packed, and nothing was given to unpack it with"))?;
+        let unpack = unpack.ok_or_else(|| io::Error::other("it is packed, and nothing was given to unpack it with"))?;
         let reader = unpack.unpack(file.try_clone()?)?;
         let mut piece = Piece::plain(file, metadata, Cursor::default());
         piece.body = Body::Packed { reader, carry: Vec::new() };
@@ -200,11 +199,7 @@ impl Piece {
     }
 
     /// The mark of a file that counts as read. Of a packed one, all is not unpacked for that: its head must do.
-    pub(crate) fn mark_of_all(
-        file: File,
-        metadata: &Metadata,
-        unpack: Option<&dyn Unpack>,
-    ) -> io::Result<Mark> {
+    pub(crate) fn mark_of_all(file: File, metadata: &Metadata, unpack: Option<&dyn Unpack>) -> io::Result<Mark> {
         let mut piece = Piece::whole(file, metadata, unpack)?;
         let mut mark = if let Body::Packed { .. } = piece.body {
             let mut head = [0; HEAD_BYTES];
@@ -212,11 +207,10 @@ impl Piece {
             piece.cursor.pass(&head[..read]);
             Mark { tail: Print::default(), ..piece.mark() }
         } else {
-            piece
-                .file()
-                .map(|file| load_cursor(file, metadata.len(), 0))
-                .transpose()?
-                .map_or_else(|| piece.mark(), |cursor| cursor.mark(piece.id, piece.modified_ns))
+            piece.file().map(|file| load_cursor(file, metadata.len(), 0)).transpose()?.map_or_else(
+                || piece.mark(),
+                |cursor| cursor.mark(piece.id, piece.modified_ns),
+            )
         };
         mark.done = true;
         Ok(mark)
@@ -290,21 +284,6 @@ impl Piece {
             Body::Plain(file) => file.metadata().is_ok_and(|metadata| metadata.len() > self.seen_bytes),
             Body::Packed { .. } => false,
         }
-    }
-
-    /// Whether this plain file's content begins with all that is in the file at `path`, as far as the first
-    /// [`UNPACK_BYTES`] tell.
-    pub(crate) fn begins_with(&self, path: &Path, unpack: Option<&dyn Unpack>) -> bool {
-        let Body::Plain(mine) = &self.body else { return false };
-        let (mut here, mut there) = (vec![0; UNPACK_BYTES], vec![0; UNPACK_BYTES]);
-        let read = open_file(path).and_then(|file| {
-            let metadata = file.metadata()?;
-            Piece::whole(file, &metadata, unpack)?.fill(&mut there)
-        });
-        let Ok(read) = read else { return false };
-        read > 0
-            && read_fully_at(mine, &mut here[..read], 0)
-                .is_ok_and(|all| all == read && here[..read] == there[..read])
     }
 
     /// Whether the file has no name any more.
@@ -442,8 +421,9 @@ impl Piece {
                 let read = read_fully(reader, &mut carry[had..]);
                 carry.truncate(had + *read.as_ref().unwrap_or(&0));
                 read?;
-                scratch[..carry.len()].copy_from_slice(carry);
-                Ok(carry.len())
+                let there = carry.len().min(scratch.len());
+                scratch[..there].copy_from_slice(&carry[..there]);
+                Ok(there)
             }
         }
     }
@@ -505,6 +485,19 @@ fn resume_packed(file: File, metadata: &Metadata, mark: &Mark, unpack: &dyn Unpa
     let mut piece = Piece::plain(file, metadata, cursor);
     piece.body = Body::Packed { reader, carry };
     Ok(if is_shorter { Match::Shorter(piece) } else { Match::Whole(piece) })
+}
+
+/// Whether `mine` begins with all that is in the file at `path`, as far as the first [`UNPACK_BYTES`] tell, and that is at
+/// least a line: less may be so by chance.
+pub(crate) fn begins_with(mine: &File, path: &Path, unpack: Option<&dyn Unpack>) -> bool {
+    let (mut here, mut there) = (vec![0; UNPACK_BYTES], vec![0; UNPACK_BYTES]);
+    let read = open_file(path).and_then(|file| {
+        let metadata = file.metadata()?;
+        Piece::whole(file, &metadata, unpack)?.fill(&mut there)
+    });
+    let Ok(read) = read else { return false };
+    let (here, there) = (&mut here[..read], &there[..read]);
+    memchr(b'\n', there).is_some() && read_fully_at(mine, here, 0).is_ok_and(|_| here == there)
 }
 
 fn load_cursor(file: &File, offset: u64, lines: u64) -> io::Result<Cursor> {
