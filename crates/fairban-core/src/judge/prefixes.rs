@@ -106,7 +106,7 @@ impl Prefixes {
     }
 
     /// A stranger's first failure stayed. Returns the narrowest prefix whose own sum has reached `limit`. `seen` says
-    /// what is left of a weight where the log may not show who logs in.
+    /// what it weighs after so many of its kind (in 1/1024), which is less where the log may not show who logs in.
     pub(crate) fn accused(
         &mut self,
         unit: Unit,
@@ -114,7 +114,7 @@ impl Prefixes {
         now: Time,
         limit: Nats,
         limits: &Limits,
-        seen: impl Fn(Nats) -> Nats,
+        seen: impl Fn(u64) -> Nats,
     ) -> Option<(PrefixKey, IpNet, Nats)> {
         let mut convicted = None;
         for (key, net) in around(unit) {
@@ -125,7 +125,7 @@ impl Prefixes {
             let prefix = self.table.entry(key.0, Prefix::default);
             prefix.settle(now);
             let earlier = u64::from(prefix.counts[kind.index()]) * 16;
-            prefix.score += seen(kind.model(false).weight(earlier));
+            prefix.score += seen(earlier);
             prefix.counts[kind.index()] = prefix.counts[kind.index()].saturating_add(64);
             prefix.accused = prefix.accused.saturating_add(1);
             if prefix.accused >= MEMBERS_MIN && prefix.score >= limit && convicted.is_none() {
