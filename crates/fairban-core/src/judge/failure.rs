@@ -306,9 +306,8 @@ impl Judge {
         if strange && weighed == 2 && !source.has(SECOND) && !waiting.cut {
             source.flags |= SECOND;
             // That none has succeeded is known only where successes are seen.
-            let part = if unseen { 0 } else { 1 + i32::from(self.sights.is_clear(waiting.service, now)) };
-            if part > 0 {
-                added.push((Signal::SecondAccount, weights::SECOND_ACCOUNT.scaled(part, 2)));
+            if !unseen {
+                added.push((Signal::SecondAccount, weights::SECOND_ACCOUNT));
             }
         }
         if let Some(gap) = waiting.gap_micros.filter(|_| strange) {
