@@ -408,8 +408,10 @@ impl Judge {
             let limit = weights::LIMIT - self.prior.relief(now);
             // That nobody has logged in there is only known where logins are seen.
             let blind = kind != Kind::Unknown && !self.sights.is_clear(waiting.service, now);
-            let model = if blind { weights::BLIND } else { kind.model(false) };
-            let seen = |earlier| self.sights.temper(waiting.service, model.weight(earlier), now);
+            let seen = |earlier, quick: bool| {
+                let model = if blind && !quick { weights::BLIND } else { kind.model(false) };
+                self.sights.temper(waiting.service, model.weight(earlier), now)
+            };
             if let Some((key, net, score)) = self.prefixes.accused(unit, kind, now, limit, &self.limits, seen)
             {
                 self.ban_prefix(key, net, score, unit);

@@ -167,6 +167,23 @@ fn a_class_that_mistypes_at_a_blind_service_is_spared() {
 }
 
 #[test]
+fn rotation_over_existing_accounts_at_a_blind_service_is_caught() {
+    let mut world = World::cold();
+    let mut traffic = Vec::new();
+    for n in 0..200 {
+        traffic.push(wrong(n as f64 * 30.0, &format!("203.0.{}.9", n % 60), &user(n % 60), "typo"));
+    }
+    let sources: Vec<String> = (0..250).map(|n| host("198.51.100", n)).collect();
+    for n in 0..1_000 {
+        traffic.push(wrong_unseen(2.0 * HOUR + n as f64 * 10.0, &sources[n % 250], &absent(n)));
+    }
+    world.play(traffic);
+    let leaked = world.leaked(&sources);
+    println!("rotation over existing accounts at a blind service: {leaked} guesses of 1000");
+    assert!(leaked <= 200, "{leaked}");
+}
+
+#[test]
 fn a_carrier_net_at_a_blind_service_is_spared_though_people_mistype_all_day() {
     let mut world = World::cold();
     let (mut chance, mut traffic) = (Chance::new(77), Vec::new());
