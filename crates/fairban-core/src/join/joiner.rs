@@ -105,7 +105,12 @@ impl Joiner {
             }
             return;
         }
-        if event.service == Service::Vpopmail && !self.believes_vpopmail(now, event, out) {
+        if event.service == Service::Vpopmail {
+            if !self.believes_vpopmail(now, event, out) {
+                return;
+            }
+        } else if !matches!(event.tells, Tells::Gap { .. }) && self.suspicion.next_of_others_is_doubtful() {
+            self.ignored.after_torn += 1;
             return;
         }
         let within_sshd = event.service == Service::Pam && event.protocol == Protocol::Ssh;

@@ -71,6 +71,8 @@ impl BlockParser {
             self.line(&bytes[from..to], from as u32, &mut parsed);
             from = to + 1;
         }
+        // The log's last line may lack the line feed that each line is counted with.
+        parsed.health.bytes -= u64::from(from > bytes.len());
         if let Some(skipped) = block.skipped_bytes {
             parsed.count_skipped(skipped);
         }
