@@ -106,8 +106,8 @@ impl<V> Table<V> {
 
     /// Reads the index where a key would stand, so that it is in the cache when the key is asked for. What it returns
     /// means nothing.
-    pub(crate) fn touch(&self, key: u64) -> u32 {
-        self.index.touch(self.secret.hash(key))
+    pub(crate) fn warm(&self, key: u64) -> u32 {
+        self.index.warm(self.secret.hash(key))
     }
 
     fn find(&self, key: u64) -> Option<u32> {
@@ -161,7 +161,7 @@ impl Index {
         self.number(self.places[place])
     }
 
-    fn touch(&self, hash: u64) -> u32 {
+    fn warm(&self, hash: u64) -> u32 {
         self.places.get(self.home(hash)).copied().unwrap_or(0)
     }
 
