@@ -97,9 +97,10 @@ impl<'a> RawStamp<'a> {
 }
 
 fn scan_traditional(text: &[u8]) -> Option<usize> {
-    month_named(text)?;
-    day_padded(text)?;
-    time_of_day(text.get(7..)?)?;
+    let head = text.first_chunk::<15>()?;
+    month_named(head)?;
+    day_padded(head)?;
+    time_of_day(&head[7..])?;
     Some(15 + fraction_len(&text[15..])?)
 }
 

@@ -9,9 +9,6 @@ pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
 }
 
 /// The number that these bytes are: decimal digits alone, no sign.
-pub(super) fn number<N: core::str::FromStr>(text: &[u8]) -> Option<N> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    core::str::from_utf8(text).ok()?.parse().ok()
+pub(super) fn number<N: TryFrom<u32>>(text: &[u8]) -> Option<N> {
+    crate::envelope::number(text)?.try_into().ok()
 }
