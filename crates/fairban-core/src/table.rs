@@ -15,6 +15,8 @@ pub(crate) struct Table<V> {
     secret: Secret,
     index: Index,
     slab: Slab<V>,
+    /// Key and slab number of the entry that was last changed: one event asks for it many times.
+    last: Option<(u64, u32)>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ impl<V> Table<V> {
     /// An empty table. `key` keeps attackers from choosing keys that collide.
     pub(crate) fn new(key: [u8; 16]) -> Table<V> {
         let slab = Slab { chunks: Vec::new(), free: Vec::new(), hand: 0 };
-        Table { secret: Secret::new(key), index: Index::default(), slab }
+        Table { secret: Secret::new(key), index: Index::default(), slab, last: None }
     }
 
     /// Entries.
@@ -44,6 +46,7 @@ impl<V> Table<V> {
     /// The value at a key, to change it.
     pub(crate) fn get_mut(&mut self, key: u64) -> Option<&mut V> {
         let slot = self.find(key)?;
+        self.last = Some((key, slot));
         self.slab.at_mut(slot).map(|(_, value)| value)
     }
 
@@ -62,6 +65,7 @@ impl<V> Table<V> {
             Some(slot) => slot,
             None => self.put(key, make()),
         };
+        self.last = Some((key, slot));
         match self.slab.at_mut(slot) {
             Some((_, value)) => value,
             None => unreachable!("the key was found or put in above"),
@@ -73,6 +77,7 @@ impl<V> Table<V> {
         let (slab, hash) = (&self.slab, self.secret.hash(key));
         let place = self.index.find(hash, |slot| slab.key_at(slot) == key)?;
         let slot = self.index.remove(place, |slot| self.secret.hash(slab.key_at(slot)));
+        self.last = None;
         self.slab.take(slot)
     }
 
@@ -110,7 +115,16 @@ impl<V> Table<V> {
         self.index.warm(self.secret.hash(key))
     }
 
+    #[inline]
     fn find(&self, key: u64) -> Option<u32> {
+        match self.last {
+            Some((last, slot)) if last == key => Some(slot),
+            _ => self.look_up(key),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, key: u64) -> Option<u32> {
         let place = self.index.find(self.secret.hash(key), |slot| self.slab.key_at(slot) == key)?;
         Some(self.index.slot(place))
     }
@@ -312,7 +326,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Table<V> {
         for (slot, key) in slab.keys() {
             index.put(secret.hash(key), slot);
         }
-        Ok(Table { secret, index, slab })
+        Ok(Table { secret, index, slab, last: None })
     }
 }
 

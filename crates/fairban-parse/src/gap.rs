@@ -28,8 +28,13 @@ pub(crate) struct Gap {
 
 /// Whether a program may be one that tells of lost lines.
 pub(crate) fn may_tell(program: &[u8]) -> bool {
-    matches!(program, b"" | b"syslogd" | b"syslog" | b"journal" | b"systemd-journald" | b"systemd-journal")
-        || program.starts_with(b"rsyslogd")
+    match program.first() {
+        None => true,
+        Some(b's') => matches!(program, b"syslogd" | b"syslog" | b"systemd-journald" | b"systemd-journal"),
+        Some(b'j') => program == b"journal",
+        Some(b'r') => program.starts_with(b"rsyslogd"),
+        Some(_) => false,
+    }
 }
 
 /// Reads a record that no grammar claims; `None` if it tells of no gap, or of one in lines that no grammar reads.

@@ -133,18 +133,22 @@ impl Parser {
 
 /// Which service a record belongs to: by its program, and where builds and sites change that, by the start of its body.
 fn claim(program: &[u8], body: &[u8]) -> Option<Service> {
-    match program {
-        b"vpopmail" | b"vchangepw" => return Some(Service::Vpopmail),
-        b"dovecot" => return Some(Service::Dovecot),
-        b"sshd" | b"sshd-session" | b"sshd-auth" => return Some(Service::Sshd),
-        b"tcpserver" => return Some(Service::Tcpserver),
-        b"sslserver" | b"sslhandle" => return Some(Service::Sslserver),
-        b"postfix" => return Some(Service::Postfix),
+    match program.first() {
+        Some(b'v') if matches!(program, b"vpopmail" | b"vchangepw") => return Some(Service::Vpopmail),
+        Some(b'd') if program == b"dovecot" => return Some(Service::Dovecot),
+        Some(b's') if matches!(program, b"sshd" | b"sshd-session" | b"sshd-auth") => {
+            return Some(Service::Sshd);
+        }
+        Some(b's') if matches!(program, b"sslserver" | b"sslhandle") => return Some(Service::Sslserver),
+        Some(b't') if program == b"tcpserver" => return Some(Service::Tcpserver),
+        Some(b'p') => {
+            if let Some(rest) = program.strip_prefix(b"postfix") {
+                let is_instance = matches!(rest.first(), None | Some(b'/' | b'-'));
+                return (is_instance && (rest.is_empty() || rest.ends_with(b"smtpd")))
+                    .then_some(Service::Postfix);
+            }
+        }
         _ => {}
-    }
-    if let Some(rest) = program.strip_prefix(b"postfix") {
-        let is_instance = matches!(rest[0], b'/' | b'-');
-        return (is_instance && rest.ends_with(b"smtpd")).then_some(Service::Postfix);
     }
     match body.first()? {
         b'v' if body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),

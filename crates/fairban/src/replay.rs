@@ -293,6 +293,8 @@ impl Judge {
             };
             report.write()
         };
+        // The program ends: taking all tables apart entry by entry would be for nobody.
+        std::mem::forget(self);
         written.map_err(|error| Failure::output(&error))
     }
 }

@@ -3,8 +3,6 @@
 //! Entries come in by a success only, and no suspect can push one out: filling this table takes as many accounts as
 //! it has places. Familiarity is shared by all services of the host.
 
-use core::hash::Hasher as _;
-
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
@@ -142,9 +140,16 @@ impl Accounts {
 
     /// The identity of a name.
     pub(crate) fn id(&self, key: &AccountKey) -> AccountId {
-        let mut hasher = SipHasher13::new_with_key(&self.hash_key);
-        hasher.write(key.as_bytes());
-        AccountId(hasher.finish())
+        self.id_of(key.as_bytes())
+    }
+
+    fn id_of(&self, name: &[u8]) -> AccountId {
+        AccountId(SipHasher13::new_with_key(&self.hash_key).hash(name))
+    }
+
+    /// The identity of a name's local part, as if it were a name.
+    pub(crate) fn id_of_local_part(&self, key: &AccountKey) -> AccountId {
+        self.id_of(key.local_part().trim_ascii())
     }
 
     /// The account, if it ever succeeded.
@@ -168,9 +173,9 @@ impl Accounts {
     }
 
     /// Whether the account is familiar at the source.
-    pub(crate) fn is_familiar(&self, id: AccountId, unit: Unit, now: Time) -> bool {
+    pub(crate) fn is_familiar(&mut self, id: AccountId, unit: Unit, now: Time) -> bool {
         let now = secs_u32(now);
-        self.known(id).is_some_and(|known| {
+        self.known.get_mut(id.0).is_some_and(|known| {
             known.pairs.iter().any(|pair| pair.unit == unit && pair.familiar_from <= now)
         })
     }

@@ -243,6 +243,8 @@ impl Judge {
         let sources = &self.sources;
         self.prior.review(self.now, |unit| sources.get(unit.0).is_none_or(|source| source.ok == 0));
         let id = attempt.account.key().map(|key| self.accounts.id(key));
+        // Looked up once for all that follows.
+        self.sources.get_mut(unit.0);
         let familiar = id.is_some_and(|id| self.accounts.is_familiar(id, unit, self.now));
         let case = Case { attempt, unit, id, familiar };
         if !self.is_judged(&case) {
