@@ -446,7 +446,7 @@ impl Judge {
 
     /// The identity of a name in the dictionary: its local part, for robots try it at every domain.
     pub(super) fn word(&self, name: &AccountKey) -> u64 {
-        self.accounts.id(&AccountKey::new(name.local_part())).0
+        self.accounts.id_of_local_part(name).0
     }
 
     /// The episode that a failure belongs to, if there is one: its own account's, or that of the account whose name it

@@ -96,7 +96,7 @@ impl Judge {
             return;
         }
         let may_forgive = others < weights::LIMIT.scaled(1, 2);
-        let excused = self.excuse(unit, id.low(), key, may_forgive);
+        let excused = self.excuse(unit, id, key, may_forgive);
         self.excuse_hidden(unit, 1);
         if (excused || !known)
             && let Some(source) = self.sources.get_mut(unit.0)
@@ -143,11 +143,11 @@ impl Judge {
     }
 
     /// Excuses the failures of an account and of its near misses. Returns whether there were any.
-    fn excuse(&mut self, unit: Unit, account: u32, key: &AccountKey, may_forgive: bool) -> bool {
+    fn excuse(&mut self, unit: Unit, id: super::AccountId, key: &AccountKey, may_forgive: bool) -> bool {
+        let account = id.low();
         let Some(source) = self.sources.get(unit.0) else { return false };
         let candidates: Vec<(u32, EpisodeState)> =
             source.episodes.iter().map(|episode| (episode.account, episode.state)).collect();
-        let id = self.accounts.id(key);
         let mut any = false;
         let own_main =
             source.episodes.iter().find(|e| e.account == account).map(super::source::Episode::judged_as);
