@@ -124,7 +124,7 @@ pub struct Engine {
 }
 
 /// Version of the snapshot's format: changed whenever the state's shape or meaning changes.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"fairbanE";
 
@@ -169,7 +169,9 @@ impl Engine {
         let mut events = events.into_iter().filter_map(|event| Some((event.source?, &event.account)));
         loop {
             let mut ahead = Vec::with_capacity(AT_ONCE);
-            ahead.extend(events.by_ref().take(AT_ONCE).map(|(source, account)| self.judge.ahead(source, account)));
+            ahead.extend(
+                events.by_ref().take(AT_ONCE).map(|(source, account)| self.judge.ahead(source, account)),
+            );
             if ahead.is_empty() {
                 return;
             }

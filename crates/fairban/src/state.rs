@@ -25,7 +25,7 @@ use crate::tally::Tally;
 const MAGIC: &[u8; 14] = b"fairban\0state\n";
 
 /// Rises whenever a file of the old form could be misread.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const HEADER_BYTES: usize = MAGIC.len() + 4 + 8 + 8;
 
