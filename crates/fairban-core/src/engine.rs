@@ -264,7 +264,9 @@ impl Engine {
         let mut events = events.into_iter().filter_map(|event| Some((event.source?, &event.account)));
         loop {
             let mut ahead = Vec::with_capacity(AT_ONCE);
-            ahead.extend(events.by_ref().take(AT_ONCE).map(|(source, account)| self.judge.ahead(source, account)));
+            ahead.extend(
+                events.by_ref().take(AT_ONCE).map(|(source, account)| self.judge.ahead(source, account)),
+            );
             if ahead.is_empty() {
                 return;
             }

@@ -122,7 +122,8 @@ fn month_named(text: &[u8]) -> Option<u8> {
         let mut words = [0; 12];
         let mut n = 0;
         while n < 12 {
-            words[n] = u32::from_le_bytes([names[4 * n], names[4 * n + 1], names[4 * n + 2], names[4 * n + 3]]);
+            words[n] =
+                u32::from_le_bytes([names[4 * n], names[4 * n + 1], names[4 * n + 2], names[4 * n + 3]]);
             n += 1;
         }
         words

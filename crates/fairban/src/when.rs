@@ -15,9 +15,9 @@ pub(crate) fn rfc3339(time: Time) -> String {
     whole_second(time).unwrap_or_else(|| timestamp(time).to_string())
 }
 
-/// RFC 3339 of whole seconds from 1970 to 9999, which is what logs hold: replay writes three of them a ban.
+/// RFC 3339 of whole seconds from 1970 up to where jiff ends, which is what logs hold: replay writes three of them a ban.
 fn whole_second(time: Time) -> Option<String> {
-    const END_SECS: i64 = 253_402_300_800; // 10000-01-01
+    const END_SECS: i64 = 253_402_207_200; // 9999-12-30T22:00:00
     let secs = time.secs();
     if time != Time::from_secs(secs) || !(0..END_SECS).contains(&secs) {
         return None;
@@ -90,7 +90,7 @@ mod tests {
             let time = Time::from_secs(day * 86_400 + (n as i64 * 7_919) % 86_400);
             assert_eq!(rfc3339(time), timestamp(time).to_string());
         }
-        for micros in [-1_000_000, 1, 253_402_300_799_000_000, 253_402_300_800_000_000, i64::MIN, i64::MAX] {
+        for micros in [-1_000_000, 1, 253_402_207_199_000_000, 253_402_207_200_000_000, i64::MIN, i64::MAX] {
             let time = Time::from_micros(micros);
             assert_eq!(rfc3339(time), timestamp(time).to_string());
         }

@@ -29,7 +29,8 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
             rest = rest.strip_prefix(b".")?;
         }
         let (mut value, mut digits) = (0_u32, 0);
-        while let Some(digit) = rest.get(digits).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9)
+        while let Some(digit) =
+            rest.get(digits).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9)
         {
             if digits == 3 || (digits == 1 && value == 0) {
                 return None;
@@ -147,7 +148,8 @@ mod tests {
 
     #[test]
     fn ipv4_is_what_the_standard_library_reads() {
-        let parts = ["", "0", "00", "01", "1", "9", "10", "99", "100", "255", "256", "1000", "-1", "a", " 1", "1."];
+        let parts =
+            ["", "0", "00", "01", "1", "9", "10", "99", "100", "255", "256", "1000", "-1", "a", " 1", "1."];
         for a in parts {
             for b in parts {
                 for text in [
@@ -166,7 +168,9 @@ mod tests {
     #[test]
     fn a_needle_is_found_where_a_general_search_finds_it() {
         let text = b"a for b for  for= rhost= rhost=x): y): ') ') , sasl_username=, sasl_username=z for";
-        for needle in [&b" for "[..], b" rhost=", b"): ", b"') ", b", sasl_username=", b"for", b"=", b"zz", b" for b"] {
+        for needle in
+            [&b" for "[..], b" rhost=", b"): ", b"') ", b", sasl_username=", b"for", b"=", b"zz", b" for b"]
+        {
             for from in 0..text.len() {
                 let text = &text[from..];
                 assert_eq!(find(text, needle), memchr::memmem::find(text, needle));

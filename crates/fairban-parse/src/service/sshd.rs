@@ -55,8 +55,7 @@ pub fn read(record: &Record<'_>, secrets: &Secrets) -> Reading {
     }
     for (words, form) in FORMS {
         if let Some(rest) = line.after(words) {
-            return form(&line, rest)
-                .unwrap_or_else(|| Reading::Odd { login_like: looks_like_login(&line) });
+            return form(&line, rest).unwrap_or_else(|| Reading::Odd { login_like: looks_like_login(&line) });
         }
     }
     let quiet = QUIET.iter().any(|words| line.after(words).is_some());

@@ -161,9 +161,8 @@ impl Stream {
     /// Hands the next event, its line and the line's number to `take`, which may leave it.
     pub(crate) fn take<T>(&mut self, take: impl FnOnce(&AuthEvent, &[u8], u64) -> Option<T>) -> Option<T> {
         let head = self.head?;
-        let next = self.window.pop_front()?;
         self.latest = Some(head.key);
-        self.fresh = self.fresh.min(self.window.len());
+        let next = self.window.front()?;
         let taken = match &next.text {
             Text::Block(from, to) => {
                 take(&next.event, &self.block.bytes()[*from as usize..*to as usize], next.line)
@@ -171,9 +170,11 @@ impl Stream {
             Text::Own(text) => take(&next.event, text, next.line),
         };
         if self.redo.is_some() {
-            let kept = self.hold(&next);
+            let kept = self.hold(next);
             self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(kept.clone()));
         }
+        self.window.pop_front();
+        self.fresh = self.fresh.min(self.window.len());
         self.look();
         taken
     }
