@@ -144,16 +144,15 @@ fn remove_actions(from: &Transaction<'_>, cutoff: Time, now: Time) -> rusqlite::
     from.prepare_cached(sql)?.execute((cutoff.micros(), now.micros(), CHUNK)).map(|removed| removed as i64)
 }
 
-/// The evidence of the oldest bans in force that still have some.
+/// The evidence of the oldest bans in force that still have some; what makes their sum is the last to go.
 fn remove_evidence(from: &Transaction<'_>) -> rusqlite::Result<i64> {
     let mut removed = 0;
     for table in ["samples", "remarks", "tried", "signals"] {
-        let sql =
-            format!("DELETE FROM {table} WHERE verdict IN (SELECT DISTINCT verdict FROM {table} LIMIT ?)");
-        removed += from.prepare_cached(&sql)?.execute([CHUNK / 4])?;
-        if removed > 0 {
+        if table == "signals" && removed > 0 {
             break;
         }
+        let sql = format!("DELETE FROM {table} WHERE verdict IN (SELECT DISTINCT verdict FROM {table} LIMIT ?)");
+        removed += from.prepare_cached(&sql)?.execute([CHUNK])?;
     }
     Ok(removed as i64)
 }
