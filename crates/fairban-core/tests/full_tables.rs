@@ -214,10 +214,9 @@ fn one_neighbourhood_fills_no_more_than_its_share() {
     world.assert_spared(client);
     assert!(world.evidence(client) <= 0.0);
     // After a restart the share is what it was.
-    let config = fairban_core::engine::Config { key: [7; 16], allow: Vec::new(), narrate: true };
     let bytes = world.engine.snapshot();
-    world.engine = fairban_core::engine::Engine::restore(&bytes, config).expect("just written");
-    for n in 0..100 {
+    world.engine = fairban_core::engine::Engine::restore(&bytes, config()).expect("just written");
+    for n in 0_u32..100 {
         let now = world.start + 2.0 * HOUR + f64::from(n);
         world.take(&unknown(now, &of_one_prefix(30_000 + n as usize), &no_one(50_000 + n as usize)));
     }
