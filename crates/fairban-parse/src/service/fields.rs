@@ -44,7 +44,7 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
         *octet = u8::try_from(value).ok()?;
         rest = &rest[digits..];
     }
-    rest.is_empty().then(|| Ipv4Addr::from_octets(octets))
+    rest.is_empty().then(|| Ipv4Addr::from(octets))
 }
 
 /// A decimal number without sign; `None` for anything else and above `u32::MAX`.
