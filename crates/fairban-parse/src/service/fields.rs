@@ -44,7 +44,7 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
         *octet = u8::try_from(value).ok()?;
         rest = &rest[digits..];
     }
-    rest.is_empty().then(|| Ipv4Addr::from_octets(octets))
+    rest.is_empty().then(|| Ipv4Addr::from(octets))
 }
 
 /// The number that these bytes are, whole: decimal digits alone, no sign; `None` for anything else and for what does not

@@ -320,7 +320,7 @@ fn name_and_source(tail: &[u8], how: Name) -> Option<(Option<&[u8]>, Option<IpAd
         Name::Raw => {}
         Name::Empty => name.filter(|name| name.is_empty()).map(|_| ())?,
         Name::Split => {
-            name.filter(|name| is_checked(name) && memchr::memchr(b'@', name).is_some()).map(|_| ())?
+            name.filter(|name| is_checked(name) && memchr::memchr(b'@', name).is_some()).map(|_| ())?;
         }
         Name::Whole => name.filter(|name| is_checked(name)).map(|_| ())?,
     }
