@@ -38,15 +38,6 @@ const KIND_MASK: u16 = 0x3fff;
 /// Room for one datagram of the kernel's: it makes none longer but errors, which repeat the request and may be cut.
 const DATAGRAM_MAX: usize = 64 * 1024;
 
-/// What the kernel said no to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// Number of the message that it refused; of a transaction's first when it refused the whole.
-    pub(crate) seq: u32,
-    /// Why.
-    pub(crate) errno: Errno,
-}
-
 /// A netlink socket.
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -57,9 +48,9 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Opens one for `protocol` that hears the events of `groups` (one bit a group).
-    pub(crate) fn open(protocol: Protocol, groups: u32) -> io::Result<Socket> {
-        let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(protocol))?;
+    /// Opens one for `protocol` (routes, where none is named) that hears the events of `groups` (one bit a group).
+    pub(crate) fn open(protocol: Option<Protocol>, groups: u32) -> io::Result<Socket> {
+        let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
         bind(&fd, &SocketAddrNetlink::new(0, groups))?;
         let port = SocketAddrNetlink::try_from(getsockname(&fd)?)?.pid();
         Ok(Socket { fd, port, buffer: vec![0; DATAGRAM_MAX] })

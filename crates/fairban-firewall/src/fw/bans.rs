@@ -55,15 +55,13 @@ pub(super) struct Bans {
 pub(super) enum Full {
     #[error("{BANS_MAX} prefixes are shut out already, which is the most")]
     Bans,
-    #[error("{OTHERS_MAX} prefixes of uncommon lengths are shut out already, which is the most; use /24, /32, /48, /56, /64 or /128")]
+    #[error(
+        "{OTHERS_MAX} prefixes of uncommon lengths are shut out already, which is the most; use /24, /32, /48, /56, /64 or /128"
+    )]
     Others,
 }
 
 impl Bans {
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
-    }
-
     pub(super) fn holds(&self, prefix: &IpNet) -> bool {
         self.all.contains_key(prefix)
     }
@@ -139,11 +137,15 @@ impl Bans {
     pub(super) fn is_listed_already(&mut self, shut: &Shut, now_ms: u64) -> bool {
         const TOLERANCE_MS: u64 = 1_500;
         let list = self.list;
-        let Some(ban) = self.all.get_mut(&shut.prefix).filter(|ban| !ban.is_over(now_ms)) else { return false };
+        let Some(ban) = self.all.get_mut(&shut.prefix).filter(|ban| !ban.is_over(now_ms)) else {
+            return false;
+        };
         let is_same = ban.doors == shut.doors
             && match (ban.left_ms(now_ms), shut.seconds) {
                 (None, None) => true,
-                (Some(left_ms), Some(seconds)) => left_ms.abs_diff(u64::from(seconds) * 1_000) <= TOLERANCE_MS,
+                (Some(left_ms), Some(seconds)) => {
+                    left_ms.abs_diff(u64::from(seconds) * 1_000) <= TOLERANCE_MS
+                }
                 _ => false,
             };
         if is_same {
@@ -261,8 +263,10 @@ impl Bans {
 /// Prefixes that may lie in each other, as disjoint segments: each lives as long as the longest ban over it.
 fn segments(bans: &[(IpNet, u64)], is_v6: bool, now_ms: u64) -> Vec<Element> {
     let last_of_family = if is_v6 { u128::MAX } else { u128::from(u32::MAX) };
-    let ranges: Vec<(u128, u128, u64)> =
-        bans.iter().map(|(prefix, until_ms)| (number(prefix.network()), number(prefix.broadcast()), *until_ms)).collect();
+    let ranges: Vec<(u128, u128, u64)> = bans
+        .iter()
+        .map(|(prefix, until_ms)| (number(prefix.network()), number(prefix.broadcast()), *until_ms))
+        .collect();
     let mut bounds: BTreeSet<u128> = ranges.iter().map(|(start, _, _)| *start).collect();
     bounds.extend(ranges.iter().filter(|(_, last, _)| *last < last_of_family).map(|(_, last, _)| last + 1));
     let mut elements: Vec<Element> = Vec::new();
@@ -299,7 +303,10 @@ pub(super) fn from_kernel(elements: &[(SetId, Element)]) -> Vec<Shut> {
             Some(Err(_)) => {}
             // An end comes before the start of the next segment at the same address.
             None => {
-                edges.entry(*set).or_default().insert((number(element.key), !element.is_end), element.timeout_ms);
+                edges
+                    .entry(*set)
+                    .or_default()
+                    .insert((number(element.key), !element.is_end), element.timeout_ms);
             }
         }
     }

@@ -19,7 +19,8 @@ impl Bucket {
     /// Takes as many as there are, at most `wanted`.
     pub(super) fn take(&mut self, wanted: u64, now_ms: u64) -> u64 {
         let passed_ms = now_ms.saturating_sub(self.filled_ms);
-        self.tokens = self.burst.saturating_mul(1_000).min(self.tokens + passed_ms.saturating_mul(self.a_second));
+        self.tokens =
+            self.burst.saturating_mul(1_000).min(self.tokens + passed_ms.saturating_mul(self.a_second));
         self.filled_ms = now_ms;
         let taken = wanted.min(self.tokens / 1_000);
         self.tokens -= taken * 1_000;

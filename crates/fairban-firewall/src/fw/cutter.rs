@@ -93,7 +93,7 @@ pub(super) struct CutterSocket(Socket);
 
 impl CutterSocket {
     pub(super) fn open() -> io::Result<CutterSocket> {
-        Socket::open(netlink::SOCK_DIAG, 0).map(CutterSocket)
+        Socket::open(Some(netlink::SOCK_DIAG), 0).map(CutterSocket)
     }
 }
 
@@ -261,7 +261,11 @@ mod tests {
             shut("2001:db8:1:2::/64", Doors::Logins),
         ]);
         let check = |port, peer, expected| {
-            assert_eq!(banned.closes(&connection(port, peer), &[143, 993], &[25]), expected, "{peer} at {port}");
+            assert_eq!(
+                banned.closes(&connection(port, peer), &[143, 993], &[25]),
+                expected,
+                "{peer} at {port}"
+            );
         };
         check(143, "192.0.2.7", true);
         check(143, "::ffff:192.0.2.7", true);

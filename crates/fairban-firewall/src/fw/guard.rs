@@ -109,7 +109,8 @@ mod tests {
     fn nothing_that_is_said_takes_of_the_floor() {
         let mut guard = Guard::new(vec![net("198.51.100.0/24")]);
         guard.set_own(&["192.0.2.1".parse().expect("an address")].into());
-        let floor = ["198.51.100.9/32", "198.51.0.0/16", "192.0.2.1/32", "192.0.2.0/24", "127.0.0.5/32", "::1/128"];
+        let floor =
+            ["198.51.100.9/32", "198.51.0.0/16", "192.0.2.1/32", "192.0.2.0/24", "127.0.0.5/32", "::1/128"];
         assert!(guard.allow(true, true, &[net("203.0.113.0/24")]));
         assert_eq!(guard.refuses(&net("203.0.113.9/32")), Some(Refused::Protected));
         assert!(guard.allow(true, true, &[]));
@@ -119,7 +120,7 @@ mod tests {
             assert_eq!(guard.refuses(&net(protected)), Some(Refused::Protected), "{protected}");
         }
         assert_eq!(guard.refuses(&net("192.0.2.2/32")), None);
-        assert_eq!(guard.refuses(&net("64.0.0.0/2")), Some(Refused::TooWide));
+        assert_eq!(guard.refuses(&net("128.0.0.0/2")), Some(Refused::TooWide));
     }
 
     #[test]

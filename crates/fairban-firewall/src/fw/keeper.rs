@@ -14,6 +14,7 @@ use super::guard::{Guard, Refused};
 use crate::enforcer::{Answer, Shut};
 use crate::nft::{Damage, Edit, Error, Events, Foreign, Settings, Table};
 use crate::protocol::Part;
+use crate::remove::PANIC;
 
 /// The cap: so many bans at once, so many a second thereafter. More wait.
 const CAP_BURST: u64 = 250_000;
@@ -105,9 +106,21 @@ impl Keeper {
         let features = self.table.features;
         let mut remarks = vec![format!(
             "paths: {}, {}, {}",
-            if features.destroys { "DESTROYSETELEM" } else { "add and delete (no DESTROYSETELEM before Linux 6.3)" },
-            if features.renews { "times renewed in place" } else { "times renewed by delete and add (Linux 6.12 can)" },
-            if features.persists { "the table is ours alone" } else { "a table that others can change, watched" },
+            if features.destroys {
+                "DESTROYSETELEM"
+            } else {
+                "add and delete (no DESTROYSETELEM before Linux 6.3)"
+            },
+            if features.renews {
+                "times renewed in place"
+            } else {
+                "times renewed by delete and add (Linux 6.12 can)"
+            },
+            if features.persists {
+                "the table is ours alone"
+            } else {
+                "a table that others can change, watched"
+            },
         )];
         let (floor, allowed) = self.guard.count();
         remarks.push(format!("never banned: {floor} prefixes of the floor, {allowed} allowed"));
@@ -174,7 +187,8 @@ impl Keeper {
             Answer::Protected => 2,
             Answer::Failed(_) => 3,
         };
-        let answer = outcome.answers.iter().max_by_key(|answer| worst(answer)).cloned().unwrap_or(Answer::Done);
+        let answer =
+            outcome.answers.iter().max_by_key(|answer| worst(answer)).cloned().unwrap_or(Answer::Done);
         let is_good = matches!(answer, Answer::Done | Answer::Delayed);
         outcome.answers =
             vec![if is_good && part.ends() && self.is_list_protected { Answer::Protected } else { answer }];
@@ -199,7 +213,8 @@ impl Keeper {
         let mut plan = Plan::default();
         if !self.waiting.is_empty() {
             for _ in 0..self.cap.take(RELEASED_AT_ONCE.min(self.waiting.len() as u64), now_ms) {
-                let next = std::iter::from_fn(|| self.queue.pop_front()).find_map(|next| self.waiting.remove(&next));
+                let next =
+                    std::iter::from_fn(|| self.queue.pop_front()).find_map(|next| self.waiting.remove(&next));
                 if let Some(shut) = next {
                     self.insert(&shut, &mut plan, now_ms);
                 }
@@ -209,6 +224,11 @@ impl Keeper {
         (outcome.shut, (!self.waiting.is_empty()).then(|| self.cap.wait_ms()))
     }
 
+    /// Whether a repair is due.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
     /// Looks at what others did and repairs it. Returns sentences, and the milliseconds until the next repair may begin.
     pub(super) fn repair(&mut self, now_ms: u64) -> io::Result<(Vec<String>, Option<u64>)> {
         self.hear()?;
@@ -216,6 +236,13 @@ impl Keeper {
         if self.repairs.take(1, now_ms) == 0 {
             self.broken = Some(foreign);
             return Ok((Vec::new(), Some(self.repairs.wait_ms())));
+        }
+        if foreign.by.as_ref().is_some_and(|(_, name)| name == PANIC.as_bytes()) {
+            self.forget();
+            return Ok((
+                vec!["all bans were taken away by order: nothing is shut out until asked again".to_owned()],
+                None,
+            ));
         }
         let done = match &foreign.damage {
             Damage::Elements(touched) => self.settle(touched, now_ms),
@@ -230,7 +257,9 @@ impl Keeper {
 
     /// Whether the table looks as we left it; else it is repaired as after a foreign change.
     pub(super) fn verify(&mut self) {
-        if !self.table.fingerprint().is_ok_and(|seen| seen == self.fingerprint) {
+        if !self.fingerprint.is_empty()
+            && !self.table.fingerprint().is_ok_and(|seen| seen == self.fingerprint)
+        {
             self.note(Foreign { damage: Damage::Everything, by: None });
         }
     }
@@ -238,7 +267,9 @@ impl Keeper {
     fn take(&mut self, shut: &Shut, plan: &mut Plan, now_ms: u64) -> Answer {
         match self.guard.refuses(&shut.prefix) {
             Some(Refused::Protected) => return Answer::Protected,
-            Some(Refused::TooWide) => return Answer::Failed(format!("{} is too wide to be meant", shut.prefix)),
+            Some(Refused::TooWide) => {
+                return Answer::Failed(format!("{} is too wide to be meant", shut.prefix));
+            }
             None => {}
         }
         // Who is shut out already passes.
@@ -316,6 +347,14 @@ impl Keeper {
         written.or_else(|_| self.rebuild(now_ms))
     }
 
+    /// Nothing shall be in the kernel. The next ban makes the table anew.
+    fn forget(&mut self) {
+        self.bans = Bans::default();
+        self.waiting.clear();
+        self.queue.clear();
+        self.fingerprint.clear();
+    }
+
     fn settle(&mut self, touched: &[(crate::nft::SetId, IpAddr)], now_ms: u64) -> Result<(), Error> {
         let touched: BTreeSet<_> = touched.iter().copied().collect();
         let edits: Vec<Edit> =
@@ -360,9 +399,7 @@ fn hear(events: &mut Events, broken: &mut Option<Foreign>) {
 fn note(broken: &mut Option<Foreign>, foreign: Foreign) {
     *broken = Some(match broken.take() {
         None => foreign,
-        Some(before) => {
-            Foreign { damage: before.damage.and(foreign.damage), by: foreign.by.or(before.by) }
-        }
+        Some(before) => Foreign { damage: before.damage.and(foreign.damage), by: foreign.by.or(before.by) },
     });
 }
 

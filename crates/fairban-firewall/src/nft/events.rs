@@ -67,7 +67,7 @@ pub(crate) struct Events {
 impl Events {
     /// Starts to listen; `own_port` is the socket whose doings are ours.
     pub(crate) fn open(own_port: u32) -> io::Result<Events> {
-        let socket = Socket::open(netlink::NETFILTER, GROUP)?;
+        let socket = Socket::open(Some(netlink::NETFILTER), GROUP)?;
         socket.enlarge(SOCKET_BYTES)?;
         Ok(Events { socket, reader: Reader { own_port, damage: None } })
     }

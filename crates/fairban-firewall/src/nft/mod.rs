@@ -47,13 +47,13 @@ pub(crate) use table::{Change, Edit, Error, Table};
 pub use table::{Features, Settings};
 
 /// Name of our table, of family `inet`.
-pub const TABLE: &str = "fairban";
+pub(crate) const TABLE: &str = "fairban";
 
 /// Most prefixes of uncommon lengths, a family.
-pub const OTHERS_MAX: usize = 1_000;
+pub(crate) const OTHERS_MAX: usize = 1_000;
 
 /// Ports that bans close, most of one kind.
-pub const PORTS_MAX: usize = 64;
+pub(crate) const PORTS_MAX: usize = 64;
 
 /// Prefix lengths with a hash set of their own.
 const COMMON_V4: [u8; 2] = [32, 24];

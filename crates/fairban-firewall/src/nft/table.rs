@@ -25,9 +25,9 @@ const PROBE: &str = "probe";
 /// What bans close, and how the table is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// TCP ports of the login services; at most [`PORTS_MAX`].
+    /// TCP ports of the login services; at most 64.
     pub logins: Vec<u16>,
-    /// TCP ports at which others' mail arrives; at most [`PORTS_MAX`].
+    /// TCP ports at which others' mail arrives; at most 64.
     pub smtp: Vec<u16>,
     /// The table is ours alone: no other program can change it while we live, and it stays when we die. Then a saved
     /// ruleset that contains it cannot be loaded, so it is not the default.
@@ -120,7 +120,7 @@ pub(crate) struct Table {
 impl Table {
     /// Opens the way to the kernel, and changes nothing.
     pub(crate) fn open(mut settings: Settings) -> Result<Table, Error> {
-        let socket = Socket::open(netlink::NETFILTER, 0).map_err(Error::Socket)?;
+        let socket = Socket::open(Some(netlink::NETFILTER), 0).map_err(Error::Socket)?;
         socket.enlarge(SOCKET_BYTES).map_err(Error::Socket)?;
         for ports in [&mut settings.logins, &mut settings.smtp] {
             ports.sort_unstable();
@@ -304,7 +304,7 @@ impl Table {
         Ok(seen)
     }
 
-    /// Takes the table away with all that is in it.
+    /// Takes the table away with all that is in it, whether it is there or not.
     pub(crate) fn remove(&mut self) -> Result<(), Error> {
         self.commit(|batch, _| {
             batch.table(0);
