@@ -418,3 +418,6 @@ fn sentence(foreign: &Foreign, done: &Result<(), Error>) -> String {
         Err(error) => format!("{who} changed {what}; cannot repair it: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,6 +175,10 @@ impl Table {
         let element = |timeout_ms| Element { key: address, timeout_ms: Some(timeout_ms), is_end: false };
         self.features = Features::default();
         self.features.persists = self.settings.own_table && may_use.persists && self.try_to_own();
+        if !self.features.persists && self.commit(|batch, _| batch.table(0)).is_err() {
+            // One that was somebody's own keeps its flags.
+            self.remove()?;
+        }
         self.commit(|batch, flags| {
             batch.table(flags);
             batch.probe_set(PROBE);
@@ -203,14 +207,8 @@ impl Table {
     /// is adopted.
     fn try_to_own(&mut self) -> bool {
         let flags = FLAG_OWNER | FLAG_PERSIST;
-        self.commit(|batch, _| batch.table(flags)).is_ok()
-            || self
-                .commit(|batch, _| {
-                    batch.table(0);
-                    batch.delete_table();
-                    batch.table(flags);
-                })
-                .is_ok()
+        let mut own = || self.commit(|batch, _| batch.table(flags)).is_ok();
+        own() || (self.remove().is_ok() && self.commit(|batch, _| batch.table(flags)).is_ok())
     }
 
     /// Makes the table anew in one transaction, whatever is there: sets, rules, and the first of `edits`. The others
@@ -306,10 +304,11 @@ impl Table {
 
     /// Takes the table away with all that is in it, whether it is there or not.
     pub(crate) fn remove(&mut self) -> Result<(), Error> {
-        self.commit(|batch, _| {
-            batch.table(0);
-            batch.delete_table();
-        })
+        // To add it first, so that it can be deleted, fails where one with other flags is there.
+        match self.commit(|batch, _| batch.delete_table()) {
+            Err(Error::Refused(Errno::NOENT)) => Ok(()),
+            done => done,
+        }
     }
 
     /// One transaction. `write` is also told the table's flags.
