@@ -11,7 +11,7 @@ use crate::nft::{Change, Edit, Element, Group, OTHERS_MAX, SetId, is_common};
 use crate::prefixes::within;
 
 /// Most bans at a time. One more is refused: nobody is let in for a newcomer.
-pub(super) const BANS_MAX: usize = 1_000_000;
+pub(super) const BANS_MAX: usize = 1_250_000;
 
 /// Time that is never reached.
 const FOREVER_MS: u64 = u64::MAX;

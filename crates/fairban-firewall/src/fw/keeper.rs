@@ -16,9 +16,10 @@ use crate::nft::{Damage, Edit, Error, Events, Foreign, Settings, Table};
 use crate::protocol::Part;
 use crate::remove::PANIC;
 
-/// The cap: so many bans at once, so many a second thereafter. More wait.
-const CAP_BURST: u64 = 250_000;
-const CAP_A_SECOND: u64 = 10_000;
+/// The cap: so many bans at once, so many a second thereafter. More wait. Lists, which a restart brings, are bounded by
+/// their length alone.
+const CAP_BURST: u64 = 50_000;
+const CAP_A_SECOND: u64 = 5_000;
 
 /// Bans taken from those that wait at a time.
 const RELEASED_AT_ONCE: u64 = 5_000;
@@ -145,7 +146,7 @@ impl Keeper {
     /// Shuts out.
     pub(super) fn ban(&mut self, shuts: &[Shut], now_ms: u64) -> Outcome {
         let mut plan = Plan::default();
-        let answers = shuts.iter().map(|shut| self.take(shut, &mut plan, now_ms)).collect();
+        let answers = shuts.iter().map(|shut| self.take(shut, true, &mut plan, now_ms)).collect();
         self.carry_out(plan, answers, now_ms)
     }
 
@@ -171,7 +172,7 @@ impl Keeper {
         // What comes first matters most, and gets the highest weight last.
         for shut in shuts.iter().rev() {
             if !self.bans.is_listed_already(shut, now_ms) {
-                answers.push(self.take(shut, &mut plan, now_ms));
+                answers.push(self.take(shut, false, &mut plan, now_ms));
             }
         }
         if part.ends() {
@@ -264,7 +265,7 @@ impl Keeper {
         }
     }
 
-    fn take(&mut self, shut: &Shut, plan: &mut Plan, now_ms: u64) -> Answer {
+    fn take(&mut self, shut: &Shut, is_capped: bool, plan: &mut Plan, now_ms: u64) -> Answer {
         match self.guard.refuses(&shut.prefix) {
             Some(Refused::Protected) => return Answer::Protected,
             Some(Refused::TooWide) => {
@@ -273,7 +274,7 @@ impl Keeper {
             None => {}
         }
         // Who is shut out already passes.
-        if !self.bans.holds(&shut.prefix) && self.cap.take(1, now_ms) == 0 {
+        if is_capped && !self.bans.holds(&shut.prefix) && self.cap.take(1, now_ms) == 0 {
             if self.waiting.len() >= BANS_MAX {
                 return Answer::Failed("too many bans wait already".to_owned());
             }
