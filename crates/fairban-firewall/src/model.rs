@@ -30,6 +30,21 @@ impl Model {
         self.shut.retain(|_, (until, _)| until.is_none_or(|until| until > now));
     }
 
+    /// How many are shut out.
+    pub fn len(&self) -> usize {
+        self.shut.len()
+    }
+
+    /// Whether nobody is shut out.
+    pub fn is_empty(&self) -> bool {
+        self.shut.is_empty()
+    }
+
+    /// Seconds until the next ban ends by itself.
+    pub fn next_end(&self) -> Option<u64> {
+        self.shut.values().filter_map(|(until, _)| *until).min().map(|until| until - self.now_seconds)
+    }
+
     fn ban(&mut self, shut: Shut) -> Answer {
         let prefix = shut.prefix.trunc();
         if self.protected.iter().any(|other| other.contains(&prefix) || prefix.contains(other)) {

@@ -240,7 +240,7 @@ impl Writer {
         self.put(&(kind | NESTED).to_ne_bytes());
         inner(self);
         let len = self.bytes.len() - start;
-        debug_assert!(len <= usize::from(u16::MAX), "attributes have 16 bits for their length");
+        debug_assert!(u16::try_from(len).is_ok(), "attributes have 16 bits for their length");
         self.bytes[start..start + 2].copy_from_slice(&(len as u16).to_ne_bytes());
     }
 

@@ -254,7 +254,9 @@ fn head(verb: u8, flags: u16, id: u32) -> Vec<u8> {
 
 fn put_prefixes(bytes: &mut Vec<u8>, prefixes: &[IpNet]) {
     debug_assert!(prefixes.len() <= PIECE_MAX, "the sender cuts its lists");
-    prefixes.iter().for_each(|prefix| put_prefix(bytes, prefix));
+    for prefix in prefixes {
+        put_prefix(bytes, prefix);
+    }
 }
 
 fn put_prefix(bytes: &mut Vec<u8>, prefix: &IpNet) {

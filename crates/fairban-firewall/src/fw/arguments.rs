@@ -54,11 +54,12 @@ impl Arguments {
     }
 }
 
+/// From here on are ports that our own connections go out from: those must stay open for the answers.
+const EPHEMERAL_MIN: u16 = 32_768;
+
 fn ports(value: &str) -> Result<Vec<u16>, String> {
     let ports: Result<Vec<u16>, _> = value.split(',').map(str::parse).collect();
     let ports = ports.map_err(|_| format!("{value:?} is no list of ports such as 143,993"))?;
-    // A port from which our own connections go out must stay open for the answers.
-    const EPHEMERAL_MIN: u16 = 32_768;
     if ports.len() > PORTS_MAX || ports.iter().any(|port| *port == 0 || *port >= EPHEMERAL_MIN) {
         return Err(format!("{value:?}: at most {PORTS_MAX} ports, from 1 to {}", EPHEMERAL_MIN - 1));
     }

@@ -18,6 +18,8 @@ use crate::netlink::{Message, Socket, attribute, be_u32, messages, text};
 /// The group of nftables' events, as a bit.
 const GROUP: u32 = 1 << 6;
 
+const FAMILY_INET: u8 = 1;
+
 /// Elements that one transaction may touch before we look at everything instead.
 const ELEMENTS_MAX: usize = 1_000;
 
@@ -35,11 +37,11 @@ pub(crate) enum Damage {
 impl Damage {
     pub(crate) fn and(self, other: Damage) -> Damage {
         match (self, other) {
-            (Damage::Elements(mut these), Damage::Elements(those))
-                if these.len() + those.len() <= ELEMENTS_MAX =>
+            (Damage::Elements(mut before), Damage::Elements(after))
+                if before.len() + after.len() <= ELEMENTS_MAX =>
             {
-                these.extend(those);
-                Damage::Elements(these)
+                before.extend(after);
+                Damage::Elements(before)
             }
             // Rules alone are not enough when elements changed as well.
             (Damage::Rules, Damage::Rules) => Damage::Rules,
@@ -114,7 +116,6 @@ impl Reader {
             let by = by.map(|pid| (pid, attribute(body, 3).map(text).unwrap_or_default().to_vec()));
             return self.damage.take().map(|damage| Foreign { damage, by });
         }
-        const FAMILY_INET: u8 = 1;
         if message.body.first() != Some(&FAMILY_INET)
             || attribute(body, A_TABLE).map(text) != Some(TABLE.as_bytes())
         {

@@ -74,8 +74,8 @@ fn elements() {
     check(&ours, NLM_F_ACK, NfTablesMessage::DeleteSetElement(list(one)));
     // The other encoder does not know this kind; but for that it is a deletion.
     let mut destroy = written(|batch| batch.destroy("logins4_other", &[until]));
-    assert_eq!(destroy[4..6], (NFTABLES | 30).to_ne_bytes());
-    destroy[4..6].copy_from_slice(&(NFTABLES | 14).to_ne_bytes());
+    assert_eq!(destroy[4..6], (NFTABLES | 0x1e).to_ne_bytes());
+    destroy[4..6].copy_from_slice(&(NFTABLES | 0x0e).to_ne_bytes());
     assert_eq!(destroy, ours);
     let ours = written(|batch| batch.flush("logins6_64"));
     let named = [SetElementList::Table("fairban".to_owned()), SetElementList::Set("logins6_64".to_owned())];

@@ -327,11 +327,12 @@ impl Table {
         while let Some(datagram) = self.socket.receive()? {
             for message in messages(datagram) {
                 match message.verdict() {
-                    Some(Err(errno)) if (first..=last).contains(&message.seq) => {
-                        // The first is the reason; what follows are its consequences.
-                        if !matches!(outcome, Err(Error::Refused(_))) {
-                            outcome = Err(Error::Refused(errno));
-                        }
+                    // The first is the reason; what follows are its consequences.
+                    Some(Err(errno))
+                        if (first..=last).contains(&message.seq)
+                            && !matches!(outcome, Err(Error::Refused(_))) =>
+                    {
+                        outcome = Err(Error::Refused(errno));
                     }
                     Some(Ok(())) if message.seq == last && matches!(outcome, Err(Error::Silent)) => {
                         outcome = Ok(());
