@@ -1,0 +1,237 @@
+//! Syslog over UDP and TCP, one thread for all sockets.
+//!
+//! Every sender that reaches these sockets can write any line, so they listen on loopback addresses unless the
+//! configuration insists, and who sent a line is shown and never believed: the address in a datagram is the sender's
+//! own choice.
+//!
+//! When the daemon is behind, sending to it waits, and nothing is read meanwhile: TCP senders wait too, UDP ones lose
+//! datagrams in the kernel, as UDP does.
+
+mod framing;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::channel::{Channel, ChannelError};
+use crate::config::Config;
+use crate::line::append_record;
+use crate::protocol::{Batch, Job, Message, Transport};
+
+use framing::Framer;
+
+/// Most connections at once; a further one ends the one that has been silent longest.
+const CONNECTIONS_MAX: usize = 128;
+
+/// Most connections from one address; a further one is closed at once.
+const CONNECTIONS_PER_PEER_MAX: usize = 32;
+
+/// Most read from one socket before the others have their turn, in bytes or datagrams.
+const TURN_BYTES: usize = 16 * 1024;
+const TURN_DATAGRAMS: usize = 64;
+
+/// Most bytes of a datagram.
+const DATAGRAM_BYTES_MAX: usize = 64 * 1024;
+
+/// Open sockets, bound before the wall closed.
+pub(crate) struct Listeners {
+    udp: Vec<UdpSocket>,
+    tcp: Vec<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds what the configuration names. What cannot be bound is said, and the rest still works.
+    pub(crate) fn bind(config: &Config) -> (Self, Vec<String>) {
+        let mut listeners = Self { udp: Vec::new(), tcp: Vec::new() };
+        let mut said = Vec::new();
+        let syslog = config.syslog.clone().unwrap_or_default();
+        for address in &syslog.udp {
+            match UdpSocket::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket)) {
+                Ok(socket) => listeners.udp.push(socket),
+                Err(error) => said.push(cannot_listen("UDP", address, &error)),
+            }
+        }
+        for address in &syslog.tcp {
+            match TcpListener::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+            {
+                Ok(socket) => listeners.tcp.push(socket),
+                Err(error) => said.push(cannot_listen("TCP", address, &error)),
+            }
+        }
+        (listeners, said)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.udp.is_empty() && self.tcp.is_empty()
+    }
+
+    /// Where we listen now.
+    pub(crate) fn addresses(&self) -> Vec<(Transport, SocketAddr)> {
+        let udp = self.udp.iter().map(|socket| (Transport::Udp, socket.local_addr()));
+        let tcp = self.tcp.iter().map(|socket| (Transport::Tcp, socket.local_addr()));
+        udp.chain(tcp).filter_map(|(transport, address)| Some((transport, address.ok()?))).collect()
+    }
+
+    /// Listens for ever; returns when the daemon has gone.
+    pub(crate) fn run(self, channel: &Channel) -> Result<(), ChannelError> {
+        let mut server = Server { connections: Vec::new(), turns: 0, outbox: Outbox::new(channel) };
+        let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+        loop {
+            let ready = self.wait(&server.connections)?;
+            let (udp, rest) = ready.split_at(self.udp.len());
+            let (tcp, connections) = rest.split_at(self.tcp.len());
+            // Connections first: new ones move them.
+            server.read_connections(connections, &mut buffer)?;
+            for (socket, _) in self.udp.iter().zip(udp).filter(|(_, ready)| **ready) {
+                server.read_datagrams(socket, &mut buffer)?;
+            }
+            for (listener, _) in self.tcp.iter().zip(tcp).filter(|(_, ready)| **ready) {
+                server.accept(listener);
+            }
+            server.outbox.send()?;
+        }
+    }
+
+    /// Waits until something is to be read; of each socket, in order, whether it is.
+    fn wait(&self, connections: &[Connection]) -> Result<Vec<bool>, ChannelError> {
+        let wanted = PollFlags::IN;
+        let mut sockets: Vec<PollFd<'_>> = Vec::new();
+        sockets.extend(self.udp.iter().map(|socket| PollFd::new(socket, wanted)));
+        sockets.extend(self.tcp.iter().map(|socket| PollFd::new(socket, wanted)));
+        sockets.extend(connections.iter().map(|connection| PollFd::new(&connection.stream, wanted)));
+        rustix::io::retry_on_intr(|| poll(&mut sockets, None)).map_err(io::Error::from)?;
+        Ok(sockets.iter().map(|socket| !socket.revents().is_empty()).collect())
+    }
+}
+
+fn cannot_listen(transport: &str, address: &SocketAddr, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ": ports below 1024 are root's; take a higher one, or lower net.ipv4.ip_unprivileged_port_start"
+        }
+        io::ErrorKind::AddrInUse => ": another program listens there",
+        _ => "",
+    };
+    format!("cannot listen on {transport} {address}: {error}{remedy}")
+}
+
+/// A TCP sender.
+struct Connection {
+    stream: TcpStream,
+    peer: IpAddr,
+    framer: Framer,
+    /// The turn in which it last sent something, or came.
+    heard: u64,
+}
+
+struct Server<'a> {
+    connections: Vec<Connection>,
+    turns: u64,
+    outbox: Outbox<'a>,
+}
+
+impl Server<'_> {
+    fn read_datagrams(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> Result<(), ChannelError> {
+        for _ in 0..TURN_DATAGRAMS {
+            // Whatever the error, there is nothing to read; the next wait tells again.
+            let Ok((length, peer)) = socket.recv_from(buffer) else { break };
+            self.outbox.add(peer.ip(), &buffer[..length], false)?;
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, listener: &TcpListener) {
+        while let Ok((stream, peer)) = listener.accept() {
+            let peer = peer.ip().to_canonical();
+            let siblings = self.connections.iter().filter(|connection| connection.peer == peer).count();
+            if siblings >= CONNECTIONS_PER_PEER_MAX || stream.set_nonblocking(true).is_err() {
+                self.outbox.batch.counts.refused += 1;
+                continue;
+            }
+            if self.connections.len() >= CONNECTIONS_MAX
+                && let Some(silent) = (0..CONNECTIONS_MAX).min_by_key(|index| self.connections[*index].heard)
+            {
+                self.connections.swap_remove(silent);
+                self.outbox.batch.counts.refused += 1;
+            }
+            self.turns += 1;
+            self.connections.push(Connection { stream, peer, framer: Framer::default(), heard: self.turns });
+        }
+    }
+
+    /// Reads from those that are `ready`, in the order of the connections; forgets those that ended.
+    fn read_connections(&mut self, ready: &[bool], buffer: &mut [u8]) -> Result<(), ChannelError> {
+        let mut ended = Vec::new();
+        for (index, _) in ready.iter().enumerate().filter(|(_, ready)| **ready) {
+            self.turns += 1;
+            let connection = &mut self.connections[index];
+            connection.heard = self.turns;
+            match connection.stream.read(&mut buffer[..TURN_BYTES]) {
+                Ok(length @ 1..) => {
+                    let mut records = Vec::new();
+                    connection
+                        .framer
+                        .push(&buffer[..length], |message, cut| records.push((message.to_vec(), cut)));
+                    let peer = connection.peer;
+                    records.iter().try_for_each(|(record, cut)| self.outbox.add(peer, record, *cut))?;
+                }
+                Err(error) if is_nothing_yet(&error) => {}
+                Ok(0) | Err(_) => ended.push(index),
+            }
+        }
+        for index in ended.into_iter().rev() {
+            let connection = self.connections.swap_remove(index);
+            let mut last = None;
+            connection.framer.finish(|message, cut| last = Some((message.to_vec(), cut)));
+            if let Some((record, cut)) = last {
+                self.outbox.add(connection.peer, &record, cut)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_nothing_yet(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Lines on their way to the daemon.
+struct Outbox<'a> {
+    channel: &'a Channel,
+    batch: Batch,
+    peers: BTreeMap<IpAddr, u32>,
+}
+
+impl<'a> Outbox<'a> {
+    fn new(channel: &'a Channel) -> Self {
+        Self { channel, batch: Batch::new(Job::Syslog), peers: BTreeMap::new() }
+    }
+
+    /// Adds a record; nothing, where it is empty.
+    fn add(&mut self, peer: IpAddr, record: &[u8], was_cut: bool) -> Result<(), ChannelError> {
+        let mut line = Vec::new();
+        let cut = append_record(&mut line, record) || was_cut;
+        if line.is_empty() {
+            return Ok(());
+        }
+        let peer = peer.to_canonical();
+        if self.batch.is_full()
+            || self.peers.len() >= crate::protocol::BATCH_PEERS_MAX && !self.peers.contains_key(&peer)
+        {
+            self.send()?;
+        }
+        self.batch.counts.lines += 1;
+        self.batch.counts.too_long += u64::from(cut);
+        self.batch.lines.push(line);
+        *self.peers.entry(peer).or_default() += 1;
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), ChannelError> {
+        let mut batch = std::mem::replace(&mut self.batch, Batch::new(Job::Syslog));
+        batch.peers = std::mem::take(&mut self.peers).into_iter().collect();
+        if batch.is_empty() { Ok(()) } else { self.channel.send(&Message::Batch(batch)) }
+    }
+}
