@@ -3,6 +3,21 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+/// Which doors a ban closes.
+///
+/// Never those of answers to our own connections: except with [`All`](Self::All) a banned mail server still gets our
+/// mail, and answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Doors {
+    /// The ports of the login services.
+    #[default]
+    Logins,
+    /// These and the port at which mail of others arrives: for who tried passwords there.
+    LoginsAndSmtp,
+    /// Everything, whatever the protocol; also answers to our own connections.
+    All,
+}
+
 /// A prefix that is shut out, and for how long from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shut {
@@ -10,6 +25,16 @@ pub struct Shut {
     pub prefix: IpNet,
     /// Seconds from the moment the order is carried out, at least 1; `None` until it is taken back.
     pub seconds: Option<u32>,
+    /// Where.
+    #[serde(default)]
+    pub doors: Doors,
+}
+
+impl Shut {
+    /// Shut out of the login services.
+    pub fn new(prefix: IpNet, seconds: Option<u32>) -> Shut {
+        Shut { prefix: prefix.trunc(), seconds, doors: Doors::default() }
+    }
 }
 
 /// One order.
@@ -28,6 +53,8 @@ pub enum Order {
 pub enum Answer {
     /// Carried out.
     Done,
+    /// Taken; it will be carried out as soon as the enforcer's own cap on bans a second allows.
+    Delayed,
     /// Never to be shut out, whatever anybody asks: the floor, or the allowlist.
     Protected,
     /// It could not be carried out; the reason, for a person.
@@ -63,6 +90,12 @@ pub trait Enforcer: Send {
     /// What is shut out now, with the seconds left.
     fn list(&mut self) -> Result<Vec<Shut>, Unreachable>;
 
-    /// Its state.
+    /// Its state. Returns within a second, and much sooner as a rule.
     fn status(&mut self) -> EnforcerStatus;
+
+    /// What happened since the last call that nobody asked for, such as that another program took the bans away: one
+    /// sentence each, for a person, escaped. None are kept for who does not ask: the oldest go first.
+    fn notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::enforcer::{Answer, Enforcer, EnforcerStatus, Order, Shut, Unreachable};
+use crate::enforcer::{Answer, Doors, Enforcer, EnforcerStatus, Order, Shut, Unreachable};
 
 /// An enforcer that only remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     now_seconds: u64,
-    until_seconds: BTreeMap<IpNet, Option<u64>>,
+    shut: BTreeMap<IpNet, (Option<u64>, Doors)>,
     protected: Vec<IpNet>,
     /// While set, every order is refused with these words.
     pub broken: Option<String>,
@@ -27,7 +27,22 @@ impl Model {
     pub fn pass(&mut self, seconds: u64) {
         self.now_seconds += seconds;
         let now = self.now_seconds;
-        self.until_seconds.retain(|_, until| until.is_none_or(|until| until > now));
+        self.shut.retain(|_, (until, _)| until.is_none_or(|until| until > now));
+    }
+
+    /// How many are shut out.
+    pub fn len(&self) -> usize {
+        self.shut.len()
+    }
+
+    /// Whether nobody is shut out.
+    pub fn is_empty(&self) -> bool {
+        self.shut.is_empty()
+    }
+
+    /// Seconds until the next ban ends by itself.
+    pub fn next_end(&self) -> Option<u64> {
+        self.shut.values().filter_map(|(until, _)| *until).min().map(|until| until - self.now_seconds)
     }
 
     fn ban(&mut self, shut: Shut) -> Answer {
@@ -36,7 +51,7 @@ impl Model {
             return Answer::Protected;
         }
         let until = shut.seconds.map(|seconds| self.now_seconds + u64::from(seconds.max(1)));
-        self.until_seconds.insert(prefix, until);
+        self.shut.insert(prefix, (until, shut.doors));
         Answer::Done
     }
 
@@ -44,11 +59,11 @@ impl Model {
         match order {
             Order::Ban(shut) => self.ban(*shut),
             Order::Unban(prefix) => {
-                self.until_seconds.remove(&prefix.trunc());
+                self.shut.remove(&prefix.trunc());
                 Answer::Done
             }
             Order::Sync(all) => {
-                self.until_seconds.clear();
+                self.shut.clear();
                 let mut answer = Answer::Done;
                 for shut in all {
                     if self.ban(*shut) == Answer::Protected {
@@ -74,16 +89,19 @@ impl Enforcer for Model {
     fn list(&mut self) -> Result<Vec<Shut>, Unreachable> {
         self.reachable()?;
         let left = |until: u64| u32::try_from(until - self.now_seconds).unwrap_or(u32::MAX);
-        let shut =
-            |(prefix, until): (&IpNet, &Option<u64>)| Shut { prefix: *prefix, seconds: until.map(left) };
-        Ok(self.until_seconds.iter().map(shut).collect())
+        let shut = |(prefix, (until, doors)): (&IpNet, &(Option<u64>, Doors))| Shut {
+            prefix: *prefix,
+            seconds: until.map(left),
+            doors: *doors,
+        };
+        Ok(self.shut.iter().map(shut).collect())
     }
 
     fn status(&mut self) -> EnforcerStatus {
         EnforcerStatus {
             name: "none".to_owned(),
             ready: self.broken.is_none(),
-            shut: self.until_seconds.len() as u64,
+            shut: self.shut.len() as u64,
             remarks: self.broken.iter().cloned().collect(),
         }
     }
@@ -100,13 +118,13 @@ mod tests {
     #[test]
     fn a_ban_ends_by_itself_and_a_second_one_starts_its_time_again() {
         let mut model = Model::default();
-        let ban = Order::Ban(Shut { prefix: net("192.0.2.1/32"), seconds: Some(10) });
+        let ban = Order::Ban(Shut::new(net("192.0.2.1/32"), Some(10)));
         assert_eq!(model.carry_out(std::slice::from_ref(&ban)), Ok(vec![Answer::Done]));
         model.pass(9);
         assert_eq!(model.list().expect("reachable").len(), 1);
         model.carry_out(&[ban]).expect("reachable");
         model.pass(9);
-        assert_eq!(model.list(), Ok(vec![Shut { prefix: net("192.0.2.1/32"), seconds: Some(1) }]));
+        assert_eq!(model.list(), Ok(vec![Shut::new(net("192.0.2.1/32"), Some(1))]));
         model.pass(1);
         assert_eq!(model.list(), Ok(Vec::new()));
     }
@@ -114,7 +132,7 @@ mod tests {
     #[test]
     fn what_is_protected_stays_open_also_within_a_wider_prefix() {
         let mut model = Model::new(vec![net("192.0.2.1/32")]);
-        let wide = Order::Ban(Shut { prefix: net("192.0.2.0/24"), seconds: None });
+        let wide = Order::Ban(Shut::new(net("192.0.2.0/24"), None));
         assert_eq!(model.carry_out(&[wide]), Ok(vec![Answer::Protected]));
         assert_eq!(model.list(), Ok(Vec::new()));
     }

@@ -1,0 +1,505 @@
+//! [`NftEnforcer`]: the other end of `fairban-fw`, for the process that decides.
+//!
+//! It either starts `fairban-fw` itself, with one end of a socket pair as its descriptor 0 and an empty environment, or
+//! connects to the socket on which a service manager started it. Every call that finds nobody there tries again, with
+//! pauses that grow; what was asked meanwhile is not kept, as only a [`Order::Sync`] afterwards is right.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
+    socket_with, socketpair,
+};
+
+use crate::enforcer::{Answer, Enforcer, EnforcerStatus, Order, Shut, Unreachable};
+use crate::protocol::{Health, MESSAGE_MAX, PIECE_MAX, Part, Reply, Request};
+
+/// Answers are waited for so long: each piece of a long list has its own.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The first answer of a process that we started: it takes over what is in the kernel first.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Requests sent before an answer is read: more would fill the socket of either side.
+const IN_FLIGHT_MAX: usize = 4;
+
+/// Notes kept; the oldest go.
+const NOTES_MAX: usize = 100;
+
+/// Pages of a list: as many as the most bans fill.
+const PAGES_MAX: usize = 2_000;
+
+/// How to reach `fairban-fw`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Start this program with these arguments; it ends when we do. Needs the rights that it needs.
+    Start {
+        /// Its file.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
+    /// Connect to the socket at this path.
+    Connect(PathBuf),
+}
+
+/// When to try again: pure, the time is passed in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackOff {
+    failures: u32,
+    failed_at: Option<Duration>,
+}
+
+impl BackOff {
+    const FIRST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(30);
+
+    /// Whether `now` is late enough for another try. Times count from any one moment.
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.failed_at.is_none_or(|failed_at| now >= failed_at + self.pause())
+    }
+
+    /// How long the pause is: twice the one before, from a tenth of a second to half a minute.
+    pub fn pause(&self) -> Duration {
+        let doublings = self.failures.saturating_sub(1).min(16);
+        Self::FIRST.saturating_mul(1 << doublings).min(Self::LONGEST)
+    }
+
+    /// A try failed.
+    pub fn failed(&mut self, now: Duration) {
+        self.failures = self.failures.saturating_add(1);
+        self.failed_at = Some(now);
+    }
+
+    /// A try succeeded.
+    pub fn succeeded(&mut self) {
+        *self = BackOff::default();
+    }
+}
+
+/// An enforcer that hands everything to `fairban-fw`.
+#[derive(Debug)]
+pub struct NftEnforcer {
+    reach: Option<Reach>,
+    link: Option<Link>,
+    back_off: BackOff,
+    born: Instant,
+    why: String,
+    allowed: BTreeSet<IpNet>,
+    notes: VecDeque<String>,
+}
+
+impl NftEnforcer {
+    /// Nothing is started or connected before the first call.
+    pub fn new(reach: Reach) -> NftEnforcer {
+        NftEnforcer::with(Some(reach), None)
+    }
+
+    /// Over a socket that is connected already: sequential packets, as descriptor 0 of a `fairban-fw`. When it is gone
+    /// nothing replaces it.
+    pub fn over(socket: OwnedFd) -> NftEnforcer {
+        NftEnforcer::with(None, Some(Link::new(socket, None)))
+    }
+
+    fn with(reach: Option<Reach>, link: Option<Link>) -> NftEnforcer {
+        NftEnforcer {
+            reach,
+            link,
+            back_off: BackOff::default(),
+            born: Instant::now(),
+            why: "not yet tried".to_owned(),
+            allowed: BTreeSet::new(),
+            notes: VecDeque::new(),
+        }
+    }
+
+    /// Starts or connects now, so that a process may give up its rights afterwards.
+    pub fn open(&mut self) -> Result<(), Unreachable> {
+        self.ping().map(|_| ())
+    }
+
+    /// Exactly these are protected from now on besides what `fairban-fw` protects by itself; bans of them end at once.
+    /// Remembered, and said again after a reconnection. Answers [`Answer::Failed`] when they are too many.
+    pub fn allow(&mut self, prefixes: &[IpNet]) -> Result<Answer, Unreachable> {
+        self.allowed = prefixes.iter().map(IpNet::trunc).collect();
+        let requests = allow_requests(&self.allowed);
+        let replies = self.talk(&requests)?;
+        Ok(worst(&replies))
+    }
+
+    /// How `fairban-fw` is.
+    pub fn ping(&mut self) -> Result<Health, Unreachable> {
+        match self.talk(&[Request::Ping])?.pop() {
+            Some(Reply::Health(health)) => Ok(health),
+            _ => Err(self.lose("fairban-fw answers something else than was asked".to_owned())),
+        }
+    }
+
+    /// What to wait on for notes; nothing while there is no connection.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.link.as_ref().map(|link| link.socket.as_fd())
+    }
+
+    /// The process that we started, while it is there.
+    pub fn child_id(&self) -> Option<u32> {
+        self.link.as_ref().and_then(|link| link.child.as_ref()).map(Child::id)
+    }
+
+    /// Requests and their answers, one each.
+    fn talk(&mut self, requests: &[Request]) -> Result<Vec<Reply>, Unreachable> {
+        self.connect()?;
+        let Some(link) = &mut self.link else { return Err(Unreachable(self.why.clone())) };
+        match link.talk(requests, &mut self.notes) {
+            Ok(replies) => Ok(replies),
+            Err(why) => Err(self.lose(why)),
+        }
+    }
+
+    fn connect(&mut self) -> Result<(), Unreachable> {
+        if self.link.is_some() {
+            return Ok(());
+        }
+        let now = self.born.elapsed();
+        let Some(reach) = self.reach.clone().filter(|_| self.back_off.is_due(now)) else {
+            return Err(Unreachable(self.why.clone()));
+        };
+        let allow = if self.allowed.is_empty() { Vec::new() } else { allow_requests(&self.allowed) };
+        let opened = Link::open(&reach).and_then(|mut link| {
+            // The first word must be heard before anything else is believed.
+            let first = [Request::Ping].into_iter().chain(allow);
+            link.talk(&first.collect::<Vec<_>>(), &mut self.notes)?;
+            Ok(link)
+        });
+        match opened {
+            Ok(link) => {
+                self.link = Some(link);
+                self.back_off.succeeded();
+                Ok(())
+            }
+            Err(why) => Err(self.lose(why)),
+        }
+    }
+
+    fn lose(&mut self, why: String) -> Unreachable {
+        self.link = None;
+        self.back_off.failed(self.born.elapsed());
+        self.why.clone_from(&why);
+        Unreachable(why)
+    }
+}
+
+impl Enforcer for NftEnforcer {
+    fn carry_out(&mut self, orders: &[Order]) -> Result<Vec<Answer>, Unreachable> {
+        if orders.is_empty() {
+            return self.ping().map(|_| Vec::new());
+        }
+        let mut requests = Vec::new();
+        // For each order, the requests that it became part of.
+        let mut parts: Vec<std::ops::Range<usize>> = Vec::new();
+        for run in orders.chunk_by(is_same_kind) {
+            for orders in run.chunks(PIECE_MAX) {
+                append_requests(orders, &mut requests, &mut parts);
+            }
+        }
+        let replies = self.talk(&requests)?;
+        let mut answers = Vec::with_capacity(orders.len());
+        let mut within = 0;
+        for (index, part) in parts.iter().enumerate() {
+            within = if index > 0 && parts[index - 1] == *part { within + 1 } else { 0 };
+            answers.push(match (&orders[index], replies.get(part.clone()).unwrap_or_default()) {
+                (Order::Sync(_), pieces) => worst(pieces),
+                (_, [Reply::Answers(answers)]) => {
+                    answers.get(within).cloned().unwrap_or_else(|| Answer::Failed("no answer".to_owned()))
+                }
+                (_, [Reply::Refused(why)]) => Answer::Failed(why.clone()),
+                _ => Answer::Failed("no answer".to_owned()),
+            });
+        }
+        Ok(answers)
+    }
+
+    fn list(&mut self) -> Result<Vec<Shut>, Unreachable> {
+        let mut all: Vec<Shut> = Vec::new();
+        for _ in 0..PAGES_MAX {
+            let after = all.last().map(|shut| shut.prefix);
+            match self.talk(&[Request::List(after)])?.pop() {
+                Some(Reply::Shuts(page, has_more)) => {
+                    all.extend(page);
+                    if !has_more {
+                        return Ok(all);
+                    }
+                }
+                _ => break,
+            }
+        }
+        Err(self.lose("fairban-fw's list does not end".to_owned()))
+    }
+
+    fn status(&mut self) -> EnforcerStatus {
+        let name = "nftables".to_owned();
+        match self.ping() {
+            Ok(health) => {
+                let mut remarks = health.remarks;
+                if health.ban_us_p99 > 0 {
+                    let (p50, p99) = (health.ban_us_p50, health.ban_us_p99);
+                    remarks
+                        .push(format!("bans reached the kernel in {p50} µs (median), {p99} µs (99 of 100)"));
+                }
+                if health.cut > 0 {
+                    remarks.push(format!("{} open connections cut", health.cut));
+                }
+                if health.waiting > 0 {
+                    remarks.push(format!("{} bans wait for the cap", health.waiting));
+                }
+                EnforcerStatus { name, ready: true, shut: health.shut, remarks }
+            }
+            Err(Unreachable(why)) => EnforcerStatus { name, ready: false, shut: 0, remarks: vec![why] },
+        }
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        if let Some(link) = &mut self.link {
+            link.take_notes(&mut self.notes);
+        }
+        self.notes.drain(..).collect()
+    }
+}
+
+fn is_same_kind(one: &Order, other: &Order) -> bool {
+    matches!((one, other), (Order::Ban(_), Order::Ban(_)) | (Order::Unban(_), Order::Unban(_)))
+}
+
+/// At most a piece of orders of one kind.
+fn append_requests(orders: &[Order], requests: &mut Vec<Request>, parts: &mut Vec<std::ops::Range<usize>>) {
+    let start = requests.len();
+    let bans =
+        || orders.iter().filter_map(|order| if let Order::Ban(shut) = order { Some(*shut) } else { None });
+    let unbans =
+        || orders.iter().filter_map(|order| if let Order::Unban(net) = order { Some(*net) } else { None });
+    match &orders[0] {
+        Order::Ban(_) => requests.push(Request::Ban(bans().collect())),
+        Order::Unban(_) => requests.push(Request::Unban(unbans().collect())),
+        Order::Sync(all) => {
+            let count = all.len().div_ceil(PIECE_MAX).max(1);
+            let piece = |index: usize| all.chunks(PIECE_MAX).nth(index).unwrap_or_default().to_vec();
+            requests.extend((0..count).map(|index| Request::Sync(Part::of(index, count), piece(index))));
+        }
+    }
+    parts.extend(orders.iter().map(|_| start..requests.len()));
+}
+
+fn allow_requests(prefixes: &BTreeSet<IpNet>) -> Vec<Request> {
+    let all: Vec<IpNet> = prefixes.iter().copied().collect();
+    let count = all.len().div_ceil(PIECE_MAX).max(1);
+    let piece = |index: usize| all.chunks(PIECE_MAX).nth(index).unwrap_or_default().to_vec();
+    (0..count).map(|index| Request::Allow(Part::of(index, count), piece(index))).collect()
+}
+
+/// One answer for the pieces of a list.
+fn worst(replies: &[Reply]) -> Answer {
+    let mut worst = Answer::Done;
+    for reply in replies {
+        match reply {
+            Reply::Answers(answers) => {
+                for answer in answers {
+                    match (answer, &worst) {
+                        (Answer::Failed(_), _) => return answer.clone(),
+                        (Answer::Protected, _) | (Answer::Delayed, Answer::Done) => worst = answer.clone(),
+                        _ => {}
+                    }
+                }
+            }
+            Reply::Refused(why) => return Answer::Failed(why.clone()),
+            _ => return Answer::Failed("no answer".to_owned()),
+        }
+    }
+    worst
+}
+
+/// A connection.
+#[derive(Debug)]
+struct Link {
+    socket: OwnedFd,
+    child: Option<Child>,
+    next_id: u32,
+    patience: Duration,
+    buffer: Vec<u8>,
+}
+
+impl Link {
+    fn new(socket: OwnedFd, child: Option<Child>) -> Link {
+        Link { socket, child, next_id: 1, patience: START_PATIENCE, buffer: Vec::new() }
+    }
+
+    fn open(reach: &Reach) -> Result<Link, String> {
+        let (flags, kind) = (SocketFlags::CLOEXEC, SocketType::SEQPACKET);
+        match reach {
+            Reach::Start { program, arguments } => {
+                let failed = |error: io::Error| format!("cannot start {}: {error}", program.display());
+                let (ours, theirs) = socketpair(AddressFamily::UNIX, kind, flags, None)
+                    .map_err(|errno| failed(errno.into()))?;
+                let child = Command::new(program)
+                    .args(arguments)
+                    .env_clear()
+                    .stdin(Stdio::from(theirs))
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .map_err(failed)?;
+                Ok(Link::new(ours, Some(child)))
+            }
+            Reach::Connect(path) => {
+                let failed =
+                    |errno: Errno| format!("cannot connect to fairban-fw at {}: {errno}", path.display());
+                let socket = socket_with(AddressFamily::UNIX, kind, flags, None).map_err(failed)?;
+                let address = SocketAddrUnix::new(path).map_err(failed)?;
+                connect(&socket, &address).map_err(failed)?;
+                Ok(Link::new(socket, None))
+            }
+        }
+    }
+
+    fn talk(&mut self, requests: &[Request], notes: &mut VecDeque<String>) -> Result<Vec<Reply>, String> {
+        let mut replies = Vec::with_capacity(requests.len());
+        let mut sent = 0;
+        let first_id = self.next_id;
+        while replies.len() < requests.len() {
+            while sent < requests.len() && sent - replies.len() < IN_FLIGHT_MAX {
+                let bytes = requests[sent].encode(self.next_id);
+                self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+                send(&self.socket, &bytes, SendFlags::NOSIGNAL).map_err(|errno| self.is_gone(errno))?;
+                sent += 1;
+            }
+            let (id, reply) = self.receive(notes)?;
+            if id != first_id.wrapping_add(replies.len() as u32) && id != 0 {
+                return Err("fairban-fw answers what was not asked".to_owned());
+            }
+            replies.push(reply);
+            self.patience = PATIENCE;
+        }
+        Ok(replies)
+    }
+
+    fn receive(&mut self, notes: &mut VecDeque<String>) -> Result<(u32, Reply), String> {
+        let end = Instant::now() + self.patience;
+        loop {
+            if let Some((id, reply)) = self.try_receive()? {
+                match reply {
+                    Reply::Note(note) => keep(notes, note),
+                    reply => return Ok((id, reply)),
+                }
+                continue;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(format!("fairban-fw does not answer within {} s", self.patience.as_secs()));
+            }
+            let left = Timespec::try_from(left).map_err(|error| error.to_string())?;
+            match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&left)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(format!("cannot wait for fairban-fw: {errno}")),
+            }
+        }
+    }
+
+    fn try_receive(&mut self) -> Result<Option<(u32, Reply)>, String> {
+        self.buffer.resize(MESSAGE_MAX, 0);
+        match recv(&self.socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
+            Ok((_, 0)) => Err(self.is_gone(Errno::PIPE)),
+            Ok((_, len)) => {
+                let message = &self.buffer[..len.min(MESSAGE_MAX)];
+                Reply::decode(message).map(Some).map_err(|malformed| format!("fairban-fw: {malformed}"))
+            }
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(errno) => Err(self.is_gone(errno)),
+        }
+    }
+
+    fn take_notes(&mut self, notes: &mut VecDeque<String>) {
+        // Whatever else comes is told by the next request.
+        while let Ok(Some((_, Reply::Note(note)))) = self.try_receive() {
+            keep(notes, note);
+        }
+    }
+
+    fn is_gone(&self, errno: Errno) -> String {
+        let who = if self.child.is_some() { "its own words are in our log" } else { "see its service" };
+        format!("fairban-fw is gone ({errno}); {who}")
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It is of no use any more; its bans stay.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn keep(notes: &mut VecDeque<String>, note: String) {
+    if notes.len() == NOTES_MAX {
+        notes.pop_front();
+    }
+    notes.push_back(note);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end_with_a_success() {
+        let mut back_off = BackOff::default();
+        let mut now = Duration::ZERO;
+        assert!(back_off.is_due(now));
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            back_off.failed(now);
+            assert!(!back_off.is_due(now + back_off.pause().mul_f64(0.99)));
+            now += back_off.pause();
+            assert!(back_off.is_due(now));
+            pauses.push(back_off.pause().as_millis());
+        }
+        assert_eq!(pauses[..4], [100, 200, 400, 800]);
+        assert_eq!(pauses[9..], [30_000; 3]);
+        back_off.succeeded();
+        assert!(back_off.is_due(now));
+    }
+
+    #[test]
+    fn who_is_not_there_is_unreachable_and_tried_again_later() {
+        let mut enforcer = NftEnforcer::new(Reach::Connect(PathBuf::from("/nowhere/socket")));
+        let first = enforcer.carry_out(&[]).expect_err("nobody is there");
+        assert!(first.0.contains("/nowhere/socket"), "{first}");
+        assert_eq!(enforcer.status().remarks, [first.0]);
+        assert!(!enforcer.status().ready);
+    }
+
+    #[test]
+    fn long_lists_are_cut_into_pieces() {
+        let all: Vec<Shut> = (0..2_500_u32)
+            .map(|index| Shut::new(IpNet::from(std::net::IpAddr::V4(index.into())), Some(1)))
+            .collect();
+        let (mut requests, mut parts) = (Vec::new(), Vec::new());
+        append_requests(&[Order::Sync(all)], &mut requests, &mut parts);
+        assert_eq!((parts.len(), parts[0].clone()), (1, 0..3));
+        let shape: Vec<_> = requests
+            .iter()
+            .map(
+                |request| {
+                    if let Request::Sync(part, shuts) = request { (*part, shuts.len()) } else { panic!() }
+                },
+            )
+            .collect();
+        assert_eq!(shape, [(Part::First, 1_000), (Part::Middle, 1_000), (Part::Last, 500)]);
+    }
+}

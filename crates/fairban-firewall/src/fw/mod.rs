@@ -1,0 +1,22 @@
+//! The program `fairban-fw`: the only one with the right to change the firewall, and with nothing else.
+//!
+//! It takes prefixes and seconds from one other process, over its descriptor 0, and writes them into our table. It reads
+//! no log and no name, and of files only `/etc/fairban/never-ban`, before it closes its walls. Whatever it is asked, it never
+//! bans what its floor protects: loopback, this host's own addresses and gateways, and that file's prefixes.
+//!
+//! Two threads: `process` answers, writes the table and repairs it; `cutter` ends connections that are open already,
+//! which takes longer and must not keep a ban waiting.
+
+mod arguments;
+mod bans;
+mod bucket;
+mod cutter;
+mod guard;
+mod keeper;
+mod latency;
+mod never_ban;
+mod own;
+mod process;
+
+pub use arguments::{Arguments, USAGE};
+pub use process::{Error, run};

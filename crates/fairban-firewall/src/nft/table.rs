@@ -1,0 +1,422 @@
+//! [`Table`]: our table in the kernel, and the socket through which alone we write it.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use rustix::io::Errno;
+use rustix::net::netlink;
+
+use super::encode::{
+    A_TABLE, Batch, CHAIN_PRE, ELEMENTS_A_BATCH, GET_CHAIN, GET_ELEMENT, GET_RULE, GET_SET, GET_TABLE, query,
+    write_element,
+};
+use super::{Element, Group, PORTS_MAX, SetId, TABLE};
+use crate::netlink::{Message, Socket, attribute, attributes, be_u32, be_u64, messages, text};
+
+/// Room for a transaction and its answers, and for the events of the largest that we make ourselves.
+pub(super) const SOCKET_BYTES: usize = 16 << 20;
+
+const FLAG_OWNER: u32 = 2;
+const FLAG_PERSIST: u32 = 4;
+
+/// Name of the set that lives while we try what the kernel can do.
+const PROBE: &str = "probe";
+
+/// What bans close, and how the table is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// TCP ports of the login services; at most 64.
+    pub logins: Vec<u16>,
+    /// TCP ports at which others' mail arrives; at most 64.
+    pub smtp: Vec<u16>,
+    /// The table is ours alone: no other program can change it while we live, and it stays when we die. Then a saved
+    /// ruleset that contains it cannot be loaded, so it is not the default.
+    pub own_table: bool,
+    /// What may be used where the kernel has it. All of it but in tests of the other ways.
+    pub may_use: Features,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            logins: vec![22, 110, 143, 465, 587, 993, 995, 4190],
+            smtp: vec![25],
+            own_table: false,
+            may_use: Features { destroys: true, renews: true, persists: true },
+        }
+    }
+}
+
+/// What kernels differ in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Takes an element away if it is there, and says nothing if not (Linux 6.3). Else it is added and deleted.
+    pub destroys: bool,
+    /// A new time for an element that is there (Linux 6.12). Else it is deleted and added.
+    pub renews: bool,
+    /// Keeps a table that has an owner when the owner is gone (Linux 6.9). Else nobody owns it.
+    pub persists: bool,
+}
+
+/// Why the table could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The kernel lacks nftables, or we the right.
+    #[error("cannot talk to nftables: {0}; the kernel needs nf_tables (modprobe nf_tables)")]
+    Socket(#[source] io::Error),
+    /// The kernel refused.
+    #[error("nftables refuses: {0}; {remedy}", remedy = remedy(*.0))]
+    Refused(Errno),
+    /// Never seen.
+    #[error("nftables did not answer")]
+    Silent,
+}
+
+fn remedy(errno: Errno) -> &'static str {
+    match errno {
+        Errno::PERM => "this takes CAP_NET_ADMIN, and no other process may own the table inet fairban",
+        Errno::NOENT => "the table was changed by another program",
+        Errno::NOMEM | Errno::NFILE => "the kernel has no room for more",
+        _ => "see that the kernel has nf_tables with inet tables",
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        error.raw_os_error().map_or(Error::Silent, |code| Error::Refused(Errno::from_raw_os_error(code)))
+    }
+}
+
+/// One change to a hash set. A transaction has at most one for a key of a set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edit {
+    pub(crate) set: SetId,
+    pub(crate) element: Element,
+    pub(crate) change: Change,
+}
+
+/// What is done with an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Change {
+    /// It is not there.
+    Add,
+    /// It may be there, with a time: it gets another one.
+    Renew,
+    /// It may be there, or not: it comes to be as said.
+    Replace,
+    /// It may be there, or not.
+    Remove,
+}
+
+/// Our table; see the module.
+#[derive(Debug)]
+pub(crate) struct Table {
+    socket: Socket,
+    seq: u32,
+    settings: Settings,
+    pub(crate) features: Features,
+}
+
+impl Table {
+    /// Opens the way to the kernel, and changes nothing.
+    pub(crate) fn open(mut settings: Settings) -> Result<Table, Error> {
+        let socket = Socket::open(Some(netlink::NETFILTER), 0).map_err(Error::Socket)?;
+        socket.enlarge(SOCKET_BYTES).map_err(Error::Socket)?;
+        for ports in [&mut settings.logins, &mut settings.smtp] {
+            ports.sort_unstable();
+            ports.dedup();
+            ports.truncate(PORTS_MAX);
+        }
+        Ok(Table { socket, seq: 1, settings, features: Features::default() })
+    }
+
+    /// Name of our socket: what others do to the table carries another.
+    pub(crate) fn port(&self) -> u32 {
+        self.socket.port
+    }
+
+    /// Everything that stands in our sets, if there is a table.
+    pub(crate) fn read(&mut self) -> Result<Option<Vec<(SetId, Element)>>, Error> {
+        let mut is_there = false;
+        let mut sets = Vec::new();
+        self.ask(GET_TABLE, true, |_| {}, |message| is_there |= is_of_our_table(message))?;
+        if !is_there {
+            return Ok(None);
+        }
+        self.ask(
+            GET_SET,
+            true,
+            |writer| writer.text(A_TABLE, TABLE),
+            |message| {
+                let name = message.body.get(4..).and_then(|body| attribute(body, 2)).map(text);
+                sets.extend(name.and_then(SetId::from_name));
+            },
+        )?;
+        let mut elements = Vec::new();
+        for set in sets {
+            self.ask(
+                GET_ELEMENT,
+                true,
+                |writer| {
+                    writer.text(A_TABLE, TABLE);
+                    writer.text(2, &set.name());
+                },
+                |message| elements.extend(read_elements(message.body).map(|element| (set, element))),
+            )?;
+        }
+        Ok(Some(elements))
+    }
+
+    /// Finds out what the kernel can do. Makes the table if it is not there.
+    pub(crate) fn probe(&mut self) -> Result<(), Error> {
+        const HOUR_MS: u64 = 3_600_000;
+        let may_use = self.settings.may_use;
+        let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let element = |timeout_ms| Element { key: address, timeout_ms: Some(timeout_ms), is_end: false };
+        self.features = Features::default();
+        self.features.persists = self.settings.own_table && may_use.persists && self.try_to_own();
+        if !self.features.persists && self.commit(|batch, _| batch.table(0)).is_err() {
+            // One that was somebody's own keeps its flags.
+            self.remove()?;
+        }
+        self.commit(|batch, flags| {
+            batch.table(flags);
+            batch.probe_set(PROBE);
+            batch.add(PROBE, &[element(HOUR_MS)]);
+        })?;
+        let absent = Element { key: Ipv4Addr::new(192, 0, 2, 2).into(), timeout_ms: None, is_end: false };
+        self.features.destroys =
+            may_use.destroys && self.commit(|batch, _| batch.destroy(PROBE, &[absent])).is_ok();
+        self.commit(|batch, _| batch.add(PROBE, &[element(2 * HOUR_MS)]))?;
+        let mut timeout_ms = 0;
+        self.ask(
+            GET_ELEMENT,
+            false,
+            |writer| {
+                writer.text(A_TABLE, TABLE);
+                writer.text(2, PROBE);
+                writer.nested(3, |writer| write_element(writer, &element(HOUR_MS), false));
+            },
+            |message| timeout_ms = read_elements(message.body).filter_map(|found| found.timeout_ms).sum(),
+        )?;
+        self.features.renews = may_use.renews && timeout_ms > HOUR_MS;
+        self.commit(|batch, _| batch.delete_set(PROBE))
+    }
+
+    /// Whether the table can be ours alone and outlive us. One that is there keeps its flags, so it has to go; an orphan
+    /// is adopted.
+    fn try_to_own(&mut self) -> bool {
+        let flags = FLAG_OWNER | FLAG_PERSIST;
+        let mut own = || self.commit(|batch, _| batch.table(flags)).is_ok();
+        own() || (self.remove().is_ok() && self.commit(|batch, _| batch.table(flags)).is_ok())
+    }
+
+    /// Makes the table anew in one transaction, whatever is there: sets, rules, and the first of `edits`. The others
+    /// follow; `between` is called after each transaction.
+    pub(crate) fn rebuild(
+        &mut self,
+        edits: &[Edit],
+        others: &[(SetId, Vec<Element>)],
+        between: &mut dyn FnMut(),
+    ) -> Result<(), Error> {
+        let (first, rest) = edits.split_at(edits.len().min(ELEMENTS_A_BATCH));
+        let settings = self.settings.clone();
+        let features = self.features;
+        self.commit(|batch, flags| {
+            batch.table(flags);
+            batch.delete_table();
+            batch.table(flags);
+            for (id, group) in Group::ALL.into_iter().enumerate() {
+                let sets = SetId::of_group(group).zip(id as u32 * 100..);
+                sets.for_each(|(set, id)| batch.set(set, id));
+            }
+            batch.ports(Group::Logins, &settings.logins, 1_000);
+            batch.ports(Group::Smtp, &settings.smtp, 1_001);
+            batch.base_chain();
+            batch.chain(Group::Logins);
+            batch.chain(Group::Smtp);
+            write_rules(batch);
+            write_edits(batch, features, first);
+            for (set, segments) in others {
+                batch.add(&set.name(), segments);
+            }
+        })?;
+        between();
+        self.write(rest, &[], between)
+    }
+
+    /// Makes the rules anew, in chains that are there.
+    pub(crate) fn rewrite_rules(&mut self) -> Result<(), Error> {
+        self.commit(|batch, _| {
+            for chain in [CHAIN_PRE, Group::Logins.name(), Group::Smtp.name()] {
+                batch.flush_chain(chain);
+            }
+            write_rules(batch);
+        })
+    }
+
+    /// Writes changes: to hash sets as said, of interval sets the whole. `between` is called after each transaction.
+    pub(crate) fn write(
+        &mut self,
+        edits: &[Edit],
+        others: &[(SetId, Vec<Element>)],
+        between: &mut dyn FnMut(),
+    ) -> Result<(), Error> {
+        let features = self.features;
+        for edits in edits.chunks(ELEMENTS_A_BATCH) {
+            self.commit(|batch, _| write_edits(batch, features, edits))?;
+            between();
+        }
+        if !others.is_empty() {
+            self.commit(|batch, _| {
+                for (set, segments) in others {
+                    batch.flush(&set.name());
+                    batch.add(&set.name(), segments);
+                }
+            })?;
+            between();
+        }
+        Ok(())
+    }
+
+    /// What our table looks like but for the elements: equal as long as nobody changed it.
+    pub(crate) fn fingerprint(&mut self) -> Result<Vec<(u16, Vec<u8>)>, Error> {
+        // For each kind: the attributes that tell one thing from another.
+        const TELLING: [(u16, &[u16]); 4] =
+            [(GET_TABLE, &[2, 4]), (GET_CHAIN, &[2, 3, 5]), (GET_SET, &[2, 3, 16]), (GET_RULE, &[2, 3])];
+        let mut seen = Vec::new();
+        for (kind, telling) in TELLING {
+            let names_table = |writer: &mut crate::netlink::Writer| {
+                if kind != GET_TABLE {
+                    writer.text(A_TABLE, TABLE);
+                }
+            };
+            self.ask(kind, true, names_table, |message| {
+                let body = message.body.get(4..).unwrap_or_default();
+                if is_of_our_table(message) {
+                    let values = attributes(body).filter(|(attribute, _)| telling.contains(attribute));
+                    seen.push((kind, values.flat_map(|(_, value)| value).copied().collect()));
+                }
+            })?;
+        }
+        Ok(seen)
+    }
+
+    /// Takes the table away with all that is in it, whether it is there or not.
+    pub(crate) fn remove(&mut self) -> Result<(), Error> {
+        // To add it first, so that it can be deleted, fails where one with other flags is there.
+        match self.commit(|batch, _| batch.delete_table()) {
+            Err(Error::Refused(Errno::NOENT)) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// One transaction. `write` is also told the table's flags.
+    fn commit(&mut self, write: impl FnOnce(&mut Batch, u32)) -> Result<(), Error> {
+        let flags = if self.features.persists { FLAG_OWNER | FLAG_PERSIST } else { 0 };
+        let mut batch = Batch::begin(self.seq);
+        write(&mut batch, flags);
+        let first = batch.first_seq;
+        let (bytes, last) = batch.finish();
+        self.seq = last.wrapping_add(2);
+        if self.seq > u32::MAX / 2 {
+            self.seq = 1;
+        }
+        self.socket.send(&bytes)?;
+        let mut outcome = Err(Error::Silent);
+        while let Some(datagram) = self.socket.receive()? {
+            for message in messages(datagram) {
+                match message.verdict() {
+                    // The first is the reason; what follows are its consequences.
+                    Some(Err(errno))
+                        if (first..=last).contains(&message.seq)
+                            && !matches!(outcome, Err(Error::Refused(_))) =>
+                    {
+                        outcome = Err(Error::Refused(errno));
+                    }
+                    Some(Ok(())) if message.seq == last && matches!(outcome, Err(Error::Silent)) => {
+                        outcome = Ok(());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        outcome
+    }
+
+    fn ask(
+        &mut self,
+        kind: u16,
+        is_dump: bool,
+        body: impl FnOnce(&mut crate::netlink::Writer),
+        take: impl FnMut(&Message<'_>),
+    ) -> Result<(), Error> {
+        let request = query(kind, is_dump, self.seq, body);
+        self.seq += 1;
+        Ok(self.socket.ask(&request, take)?)
+    }
+}
+
+fn is_of_our_table(message: &Message<'_>) -> bool {
+    message.body.get(4..).and_then(|body| attribute(body, A_TABLE)).map(text) == Some(TABLE.as_bytes())
+}
+
+fn write_rules(batch: &mut Batch) {
+    for set in SetId::of_group(Group::All) {
+        batch.lookup_rule(CHAIN_PRE, set);
+    }
+    for group in [Group::Logins, Group::Smtp] {
+        batch.ports_rule(group);
+        for set in SetId::of_group(group) {
+            batch.lookup_rule(group.name(), set);
+        }
+    }
+}
+
+/// One message for each set and each thing done to it.
+fn write_edits(batch: &mut Batch, features: Features, edits: &[Edit]) {
+    let key = |edit: &Edit| (edit.set, edit.change);
+    let mut sorted = edits.to_vec();
+    // Stable: where elements repair a table the newest come first.
+    sorted.sort_by_key(key);
+    for same in sorted.chunk_by(|one, other| key(one) == key(other)) {
+        let set = same[0].set.name();
+        let elements = || same.iter().map(|edit| &edit.element);
+        match same[0].change {
+            Change::Add => batch.add(&set, elements()),
+            Change::Renew if features.renews => batch.add(&set, elements()),
+            Change::Renew | Change::Replace => {
+                remove(batch, features, &set, same);
+                batch.add(&set, elements());
+            }
+            Change::Remove => remove(batch, features, &set, same),
+        }
+    }
+}
+
+fn remove(batch: &mut Batch, features: Features, set: &str, edits: &[Edit]) {
+    let elements = || edits.iter().map(|edit| &edit.element);
+    if features.destroys {
+        batch.destroy(set, elements());
+    } else {
+        // What is there stays, what is not is made: then it can be deleted without a refusal.
+        batch.add(set, elements());
+        batch.delete(set, elements());
+    }
+}
+
+/// The elements that a message tells of. What has no time left is left out.
+pub(super) fn read_elements(body: &[u8]) -> impl Iterator<Item = Element> {
+    let list = body.get(4..).and_then(|body| attribute(body, 3)).unwrap_or_default();
+    attributes(list).filter_map(|(_, element)| {
+        let key = attribute(attribute(element, 1)?, 1)?;
+        let key = match key.len() {
+            4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(key).ok()?)),
+            16 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(key).ok()?)),
+            _ => return None,
+        };
+        let left = attribute(element, 5).or_else(|| attribute(element, 4)).and_then(be_u64);
+        let flags = attribute(element, 3).and_then(be_u32).unwrap_or_default();
+        Some(Element { key, timeout_ms: left, is_end: flags & 1 != 0 })
+    })
+}
