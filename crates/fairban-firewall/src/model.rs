@@ -74,8 +74,7 @@ impl Enforcer for Model {
     fn list(&mut self) -> Result<Vec<Shut>, Unreachable> {
         self.reachable()?;
         let left = |until: u64| u32::try_from(until - self.now_seconds).unwrap_or(u32::MAX);
-        let shut =
-            |(prefix, until): (&IpNet, &Option<u64>)| Shut { prefix: *prefix, seconds: until.map(left) };
+        let shut = |(prefix, until): (&IpNet, &Option<u64>)| Shut { prefix: *prefix, seconds: until.map(left) };
         Ok(self.until_seconds.iter().map(shut).collect())
     }
 
