@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Longest account name kept, in bytes. RFC 5321 4.5.3.1 allows 64 + 1 + 255; what is longer was never an account.
 pub const ACCOUNT_BYTES_MAX: usize = 320;
 
+/// Nearly all names are at most so long.
+const SHORT_BYTES: usize = 64;
+
 /// The identity of an account: ASCII lower case, blanks trimmed, the service's own separators folded to `@`.
 ///
 /// Bytes, not text: logs are not UTF-8. What a client typed is in here, so print it only through the escape
@@ -27,8 +30,14 @@ impl AccountKey {
     pub fn folded(name: &[u8], separators: &[u8]) -> AccountKey {
         let name = name.trim_ascii();
         let name = &name[..name.len().min(ACCOUNT_BYTES_MAX)];
-        let mut lower = [0; ACCOUNT_BYTES_MAX];
-        let lower = &mut lower[..name.len()];
+        let (mut short, mut long);
+        let lower = if name.len() <= SHORT_BYTES {
+            short = [0; SHORT_BYTES];
+            &mut short[..name.len()]
+        } else {
+            long = [0; ACCOUNT_BYTES_MAX];
+            &mut long[..name.len()]
+        };
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
         if !separators.is_empty()

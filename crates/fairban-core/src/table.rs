@@ -118,12 +118,6 @@ impl<V> Table<V> {
         best.map(|(_, key)| key)
     }
 
-    /// Reads the index where a key would stand, so that it is in the cache when the key is asked for. What it returns
-    /// means nothing.
-    pub(crate) fn warm(&self, key: u64) -> u32 {
-        self.index.warm(self.secret.hash(key))
-    }
-
     #[inline]
     fn find(&self, key: u64) -> Option<u32> {
         match self.last {
@@ -182,10 +176,6 @@ impl Index {
     /// The slab's number at a place that holds an entry.
     fn slot(&self, place: usize) -> u32 {
         self.number(self.places[place])
-    }
-
-    fn warm(&self, hash: u64) -> u32 {
-        self.places.get(self.home(hash)).copied().unwrap_or(0)
     }
 
     fn is_full(&self) -> bool {

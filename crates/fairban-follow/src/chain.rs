@@ -147,8 +147,12 @@ impl Log {
     /// The rotated files that were not read, oldest first: those after the last piece, or, with `before`, between the
     /// pieces before that index and the piece itself.
     fn newer(&self, before: Option<usize>, live: Option<FileId>, context: &Context<'_>) -> Vec<Member> {
-        let lists: Vec<Vec<Member>> =
-            self.families().iter().filter_map(|family| family.members().ok()).filter(|l| !l.is_empty()).collect();
+        let lists: Vec<Vec<Member>> = self
+            .families()
+            .iter()
+            .filter_map(|family| family.members().ok())
+            .filter(|l| !l.is_empty())
+            .collect();
         let known = before.unwrap_or(self.pieces.len());
         let mut found = match self.anchor(&lists, known, context) {
             Some((list, rank)) => lists[list][rank + 1..].to_vec(),
@@ -163,7 +167,9 @@ impl Log {
             }
         }
         found.retain(|member| {
-            !self.holds(member.id) && !self.passed.contains(&(member.id, member.modified_ns)) && !self.is_copy(member, known, context)
+            !self.holds(member.id)
+                && !self.passed.contains(&(member.id, member.modified_ns))
+                && !self.is_copy(member, known, context)
         });
         found
     }
@@ -258,7 +264,9 @@ impl Log {
             // The file may be the one that was read; it cannot be if another inode is there.
             let Some(Begin::Stored(position)) = &self.begin else { return false };
             let inode = fs::metadata(&self.path).ok().map(|metadata| FileId::of(&metadata).inode);
-            if inode.is_none_or(|inode| position.marks.iter().any(|mark| !mark.done && mark.id.inode == inode)) {
+            if inode
+                .is_none_or(|inode| position.marks.iter().any(|mark| !mark.done && mark.id.inode == inode))
+            {
                 return false;
             }
         }

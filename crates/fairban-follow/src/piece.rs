@@ -130,7 +130,8 @@ impl Piece {
         if !is_packed(&file) {
             return Ok(Piece::plain(file, metadata, Cursor::default()));
         }
-        let unpack = unpack.ok_or_else(|| io::Error::other("it is packed, and nothing was given to unpack it with"))?;
+        let unpack = unpack
+            .ok_or_else(|| io::Error::other("it is packed, and nothing was given to unpack it with"))?;
         let reader = unpack.unpack(file.try_clone()?)?;
         let mut piece = Piece::plain(file, metadata, Cursor::default());
         piece.body = Body::Packed { reader, carry: Vec::new() };
@@ -199,7 +200,11 @@ impl Piece {
     }
 
     /// The mark of a file that counts as read. Of a packed one, all is not unpacked for that: its head must do.
-    pub(crate) fn mark_of_all(file: File, metadata: &Metadata, unpack: Option<&dyn Unpack>) -> io::Result<Mark> {
+    pub(crate) fn mark_of_all(
+        file: File,
+        metadata: &Metadata,
+        unpack: Option<&dyn Unpack>,
+    ) -> io::Result<Mark> {
         let mut piece = Piece::whole(file, metadata, unpack)?;
         let mut mark = if let Body::Packed { .. } = piece.body {
             let mut head = [0; HEAD_BYTES];
@@ -207,10 +212,11 @@ impl Piece {
             piece.cursor.pass(&head[..read]);
             Mark { tail: Print::default(), ..piece.mark() }
         } else {
-            piece.file().map(|file| load_cursor(file, metadata.len(), 0)).transpose()?.map_or_else(
-                || piece.mark(),
-                |cursor| cursor.mark(piece.id, piece.modified_ns),
-            )
+            piece
+                .file()
+                .map(|file| load_cursor(file, metadata.len(), 0))
+                .transpose()?
+                .map_or_else(|| piece.mark(), |cursor| cursor.mark(piece.id, piece.modified_ns))
         };
         mark.done = true;
         Ok(mark)

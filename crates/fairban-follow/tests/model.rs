@@ -298,7 +298,8 @@ impl Model {
         self.note("copytruncate: truncate");
         let between = self.live.take().unwrap().lines.split_off(generation.lines.len());
         self.may_be_lost.extend(between);
-        self.rotated.insert(0, Generation { unfinished: None, is_link: false, seen: false, ..generation.clone() });
+        self.rotated
+            .insert(0, Generation { unfinished: None, is_link: false, seen: false, ..generation.clone() });
         self.empty(generation.is_link);
         self.late_is_read = false;
     }

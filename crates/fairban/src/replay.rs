@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use fairban_core::effect::Effect;
 use fairban_core::engine::{Config, Engine};
-use fairban_core::event::AuthEvent;
 use fairban_core::time::Time;
 use fairban_parse::health::Health;
 use jiff::tz::TimeZone;
@@ -173,7 +172,6 @@ fn read_all(
                 merge.begin_redo();
             }
         }
-        judge.foresee(merge.fresh());
         merge.take(|item| judge.decide(item)).unwrap_or(Ok(()))?;
         progress.tick();
     }
@@ -227,22 +225,6 @@ impl Judge {
 
     fn snapshot(&self) -> Checkpoint {
         (self.engine.snapshot(), self.tally.clone())
-    }
-
-    /// Looks at events that will be decided soon.
-    fn foresee<'a>(&self, events: impl Iterator<Item = &'a AuthEvent>) {
-        let mut ahead: [Option<&AuthEvent>; 16] = [None; 16];
-        let mut events = events.peekable();
-        while events.peek().is_some() {
-            let mut len = 0;
-            for (place, event) in ahead.iter_mut().zip(&mut events) {
-                *place = Some(event);
-                len += 1;
-            }
-            let ahead = ahead[..len].iter().flatten().copied();
-            self.engine.foresee(ahead.clone());
-            self.tally.foresee(ahead.filter_map(|event| event.source));
-        }
     }
 
     fn decide(&mut self, item: &Item<'_>) -> Result<(), Failure> {

@@ -246,11 +246,6 @@ impl Accounts {
             .any(|known| distance_at_most(known.key.local_part(), local_part, max))
     }
 
-    /// Reads the index where an account would stand; what it returns means nothing.
-    pub(crate) fn warm(&self, id: AccountId) -> u32 {
-        self.known.warm(id.0)
-    }
-
     /// Accounts that are familiar at a source, with their pairs: for explanations only, it walks the table.
     pub(crate) fn at(&self, unit: Unit) -> impl Iterator<Item = (&Known, &Pair)> {
         self.known

@@ -113,13 +113,6 @@ struct Case<'a> {
     familiar: bool,
 }
 
-/// Whom an attempt that comes soon is about.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ahead {
-    unit: Unit,
-    id: Option<AccountId>,
-}
-
 impl Judge {
     pub(crate) fn new(config: Config, limits: Limits) -> Judge {
         let key = config.key;
@@ -232,32 +225,6 @@ impl Judge {
         let clients = u64::from(self.clients);
         let suspects = (self.sources.len() as u64).saturating_sub(clients);
         Census { suspects, clients, accounts: self.accounts.len() as u64 }
-    }
-
-    /// Reads what attempts that come soon will need, in steps that do not wait for one another: the memory is many
-    /// times slower than the judgement. Changes nothing.
-    pub(crate) fn foresee(&self, ahead: &[Ahead]) {
-        let mut read = 0_u32;
-        for next in ahead {
-            read ^= self.sources.warm(next.unit.0);
-            read ^= next.id.map_or(0, |id| self.accounts.warm(id));
-        }
-        for next in ahead {
-            read ^= self.sources.get(next.unit.0).map_or(0, Source::last_secs);
-            read ^= next.id.and_then(|id| self.accounts.known(id)).map_or(0, |known| known.last);
-        }
-        for next in ahead {
-            let episodes = self.sources.get(next.unit.0).map(|source| &source.episodes);
-            read ^= episodes.and_then(|episodes| episodes.first()).map_or(0, |episode| episode.account);
-            let pairs = next.id.and_then(|id| self.accounts.known(id)).map(|known| &known.pairs);
-            read ^= pairs.and_then(|pairs| pairs.first()).map_or(0, |pair| pair.last);
-        }
-        core::hint::black_box(read);
-    }
-
-    /// What an event's attempt will ask for.
-    pub(crate) fn ahead(&self, source: IpAddr, account: &Account) -> Ahead {
-        Ahead { unit: Unit::of(source), id: account.key().map(|key| self.accounts.id(key)) }
     }
 
     fn attempt(&mut self, attempt: &Attempt) {

@@ -151,7 +151,8 @@ fn remove_evidence(from: &Transaction<'_>) -> rusqlite::Result<i64> {
         if table == "signals" && removed > 0 {
             break;
         }
-        let sql = format!("DELETE FROM {table} WHERE verdict IN (SELECT DISTINCT verdict FROM {table} LIMIT ?)");
+        let sql =
+            format!("DELETE FROM {table} WHERE verdict IN (SELECT DISTINCT verdict FROM {table} LIMIT ?)");
         removed += from.prepare_cached(&sql)?.execute([CHUNK])?;
     }
     Ok(removed as i64)

@@ -125,7 +125,9 @@ impl DoorKeeper {
 
     fn tell_answer(&self, order: &Order, answer: &Answer) {
         let told = match (answer, order) {
-            (Answer::Done, _) | (Answer::Protected, Order::Sync(_) | Order::Unban(_)) => return,
+            (Answer::Done | Answer::Delayed, _) | (Answer::Protected, Order::Sync(_) | Order::Unban(_)) => {
+                return;
+            }
             (Answer::Protected, Order::Ban(Shut { prefix, .. })) => Told::Protected(*prefix),
             (Answer::Failed(why), _) => Told::Failed(why.clone()),
         };
@@ -189,7 +191,7 @@ mod tests {
     }
 
     fn ban(text: &str) -> Order {
-        Order::Ban(Shut { prefix: net(text), seconds: Some(60) })
+        Order::Ban(Shut::new(net(text), Some(60)))
     }
 
     fn and_wait(doors: &Doors, orders: Vec<Order>) -> Result<Vec<Answer>, String> {

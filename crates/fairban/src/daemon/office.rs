@@ -509,8 +509,8 @@ impl Office {
 
 /// A ban as an order, with the seconds that are left of it; `None` if nothing is.
 fn shut(prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
-    let Some(until) = until else { return Some(Shut { prefix, seconds: None }) };
+    let Some(until) = until else { return Some(Shut::new(prefix, None)) };
     let left = until.since(now).as_micros();
     let seconds = u32::try_from(left.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
-    (left > 0).then_some(Shut { prefix, seconds: Some(seconds) })
+    (left > 0).then_some(Shut::new(prefix, Some(seconds)))
 }

@@ -138,13 +138,6 @@ impl People {
         }
     }
 
-    /// Reads what the next attempt of a source will ask for; what it returns means nothing.
-    pub(crate) fn foresee(&self, unit: Unit) -> u64 {
-        let known = self.known.get(&unit).and_then(|person| person.accounts.first());
-        let stranger = self.strangers.get(&unit).map_or(0, |stranger| stranger.last_secs);
-        u64::from(known.copied().unwrap_or(stranger))
-    }
-
     /// When a source was first seen.
     pub(crate) fn first_seen(&self, unit: Unit) -> Option<Time> {
         let person = self.known.get(&unit).map(|person| person.first);

@@ -147,6 +147,9 @@ impl Office {
                     for answer in answers {
                         match answer {
                             Answer::Done => {}
+                            Answer::Delayed => {
+                                done.remarks.push(Shown::of("carried out in a moment: many bans wait"))
+                            }
                             Answer::Protected => done.remarks.push(Shown::of("protected: not shut out")),
                             Answer::Failed(why) => done.remarks.push(Shown::of(why)),
                         }
