@@ -8,6 +8,7 @@
 //! ```
 
 mod alarms;
+mod audit;
 mod desk;
 mod doors;
 mod in_force;
@@ -21,4 +22,6 @@ mod run;
 mod timeline;
 mod told;
 
+pub(crate) use self::audit::audit;
+pub(crate) use self::keeper::ROLL_AFTER_BYTES;
 pub(crate) use self::run::run;

@@ -19,6 +19,7 @@ use fairban_core::event::Service;
 use fairban_core::time::Time;
 use fairban_firewall::model::Model;
 use fairban_follow::{Follower, Options, Start, Unpack};
+use fairban_store::roll::Keep;
 use fairban_store::state_dir::StateDir;
 use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
@@ -26,7 +27,7 @@ use super::alarms::Alarms;
 use super::desk::{Desk, Entry};
 use super::doors::Doors;
 use super::intake::Intake;
-use super::keeper::{Blank, Keeper, Recovered};
+use super::keeper::{self, Blank, Keeper, Recovered};
 use super::office::{Facts, Inbox, Office, Signal};
 use super::reading::{FEEDS_MAX, Order, Reader, position};
 use super::recorder::Recorder;
@@ -41,7 +42,7 @@ use crate::input::live::{self, Plan};
 use crate::input::unpack;
 
 /// The counting rule that reports compare with.
-const RULE: &str = "5/10m/10m";
+pub(super) const RULE: &str = "5/10m/10m";
 
 /// Runs the service until it is told to stop.
 ///
@@ -63,7 +64,12 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         .map_err(|error| environment("cannot use the state directory", &error))?;
     let key = secret_key(&config.key_file())?;
     let rule = RULE.parse().map_err(|why: String| Failure::new(Kind::Internal, why))?;
-    let recovered = Keeper::open(&dir, Blank { key, rule }, 0)
+    let keeping = keeper::Options {
+        roll_after_bytes: args.roll_after_bytes,
+        keep: if args.keep_journal { Keep::Everything } else { Keep::Needed },
+        ..keeper::Options::default()
+    };
+    let recovered = Keeper::open(&dir, Blank { key, rule }, keeping)
         .map_err(|error| environment("cannot take up the state", &error))?;
     start(Started { config, paths, plan, raised, dir, key, recovered, signals, root: root.to_owned() })
 }
@@ -97,7 +103,8 @@ fn start(started: Started) -> Done {
     let (order_sender, orders) = unbounded();
     let inputs = Arc::new(Mutex::new(Vec::new()));
     let (sources, readings) = sources(&plan);
-    let follower = Follower::new(sources, resume(&desk), follow_options(&config))
+    let left = resume(&desk);
+    let follower = Follower::new(sources, left.clone().into_iter().collect(), follow_options(&config))
         .map_err(|error| environment("cannot follow the logs", &error))?;
     let waker = follower.waker();
     let reader = Reader {
@@ -108,6 +115,7 @@ fn start(started: Started) -> Done {
         orders,
         status: Arc::clone(&inputs),
         inputs: BTreeMap::new(),
+        left,
         batch: super::office::Feed { behind: true, ..Default::default() },
     };
     let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
@@ -144,17 +152,19 @@ fn start(started: Started) -> Done {
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
     error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
-    office.run(&Inbox { feed, asked, doors: doors_told, signals });
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    let _ = order_sender.send(Order::Stop);
-    waker.wake();
+    let stop_reading = || {
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        let _ = order_sender.send(Order::Stop);
+        waker.wake();
+    };
+    office.run(&Inbox { feed, asked, doors: doors_told, signals }, stop_reading);
     // It may wait for us to take what it read: it ends when nobody does.
     let _ = reading.join();
     running.stop();
     Ok(())
 }
 
-fn load(paths: &Paths) -> Result<Config, Failure> {
+pub(super) fn load(paths: &Paths) -> Result<Config, Failure> {
     use std::io::IsTerminal as _;
     Config::load(paths).map(|loaded| loaded.config).map_err(|report| {
         let styled = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -300,7 +310,7 @@ fn bind(config: &Config) -> Result<Server, Failure> {
 }
 
 /// Where each input was left.
-fn resume(desk: &Desk) -> Vec<(fairban_follow::InputKey, fairban_follow::Position)> {
+fn resume(desk: &Desk) -> BTreeMap<fairban_follow::InputKey, fairban_follow::Position> {
     desk.inputs().iter().filter_map(|input| position(input.position.as_deref()?)).collect()
 }
 

@@ -62,11 +62,10 @@ impl Office {
             Mode::Live { confirm_until } => confirm_until.map(Moment::from),
             Mode::Shadow => None,
         };
-        let remarks = if self.desk.mode().is_live() {
-            Vec::new()
-        } else {
-            vec![Shown::of("in shadow mode: recorded, not enforced")]
-        };
+        let mut remarks = Vec::new();
+        if !self.desk.mode().is_live() {
+            remarks.push(Shown::of("in shadow mode: recorded, not enforced"));
+        }
         ActionDone {
             action: Shown::of(action),
             mode: told_mode(self.desk.mode()),
