@@ -1,8 +1,9 @@
 //! What a log line says about the account that somebody tried, and when two spellings are one account.
 
 use core::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest account name kept, in bytes. RFC 5321 4.5.3.1 allows 64 + 1 + 255; what is longer was never an account.
 pub const ACCOUNT_BYTES_MAX: usize = 320;
@@ -10,9 +11,10 @@ pub const ACCOUNT_BYTES_MAX: usize = 320;
 /// The identity of an account: ASCII lower case, blanks trimmed, the service's own separators folded to `@`.
 ///
 /// Bytes, not text: logs are not UTF-8. What a client typed is in here, so print it only through the escape
-/// function of the sink ([`crate::escape`]). At most [`ACCOUNT_BYTES_MAX`] bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct AccountKey(Box<[u8]>);
+/// function of the sink ([`crate::escape`]). At most [`ACCOUNT_BYTES_MAX`] bytes. Cloning copies no bytes: a key goes
+/// from a line into the attempt, the tables and the effects that tell of it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountKey(Arc<[u8]>);
 
 impl AccountKey {
     /// The key of a name as the log prints it, for services that separate user and domain by `@` alone.
@@ -25,13 +27,17 @@ impl AccountKey {
     pub fn folded(name: &[u8], separators: &[u8]) -> AccountKey {
         let name = name.trim_ascii();
         let name = &name[..name.len().min(ACCOUNT_BYTES_MAX)];
-        let mut key: Box<[u8]> = name.to_ascii_lowercase().into();
-        if !key.contains(&b'@')
-            && let Some(at) = key.iter().rposition(|b| separators.contains(b))
+        let mut lower = [0; ACCOUNT_BYTES_MAX];
+        let lower = &mut lower[..name.len()];
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        if !separators.is_empty()
+            && !lower.contains(&b'@')
+            && let Some(at) = lower.iter().rposition(|b| separators.contains(b))
         {
-            key[at] = b'@';
+            lower[at] = b'@';
         }
-        AccountKey(key)
+        AccountKey(Arc::from(&*lower))
     }
 
     /// The bytes of the key.
@@ -54,6 +60,19 @@ impl AccountKey {
             Some(at) => (&self.0[..at], Some(&self.0[at + 1..])),
             None => (&self.0, None),
         }
+    }
+}
+
+impl Serialize for AccountKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0[..].serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AccountKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AccountKey, D::Error> {
+        let bytes: Box<[u8]> = Deserialize::deserialize(deserializer)?;
+        Ok(AccountKey(bytes.into()))
     }
 }
 
@@ -94,14 +113,19 @@ impl Account {
 /// Whether two keys name accounts that a slip of a finger turns into one another: same domain, different local parts
 /// at Damerau-Levenshtein distance 1 (one byte put in, left out, changed, or two neighbours swapped).
 pub fn is_near_miss(one: &AccountKey, other: &AccountKey) -> bool {
-    one != other
+    // Asked of many pairs that are nothing of the kind: one edit of the local part is one edit of the whole key.
+    one.0.len().abs_diff(other.0.len()) <= 1
+        && one != other
+        && is_one_edit(&one.0, &other.0)
         && one.domain() == other.domain()
         && distance_at_most(one.local_part(), other.local_part(), 1)
 }
 
 /// Whether one key is the bare local part of the other, as a mail program that sets itself up tries them.
 pub fn is_other_form(one: &AccountKey, other: &AccountKey) -> bool {
-    one != other
+    let (short, long) = if one.0.len() <= other.0.len() { (one, other) } else { (other, one) };
+    // The longer one goes on with its `@` where the shorter one ends.
+    long.0.get(short.0.len()) == Some(&b'@')
         && one.domain().is_some() != other.domain().is_some()
         && !one.local_part().is_empty()
         && one.local_part() == other.local_part()

@@ -4,18 +4,18 @@
 //! have been read, and go on with the one after it; after the last comes the file at the path. A file is known by its
 //! inode while we hold it open, and by what was read of it otherwise.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 
 use crate::family::Member;
 use crate::happening::{Loss, What};
 use crate::log::{Begin, Context, Live, Log, PIECES_MAX};
-use crate::piece::{Known, Match, Piece, open_file};
+use crate::piece::{Known, Match, Piece, begins_with, open_file};
 use crate::position::{Cursor, FileId, Mark, Position};
 use crate::source::Start;
 
-/// Most rotated files of one log that were found unreadable and are not tried again.
-const REFUSED_MAX: usize = 64;
+/// Most rotated files of one log that were found unreadable or empty and are not tried again.
+const PASSED_MAX: usize = 64;
 
 /// How often the row is extended in one go; a rotation a round, were somebody to rotate as fast as we look.
 const ROUNDS_MAX: usize = 64;
@@ -39,12 +39,18 @@ impl Log {
                 return (added, true);
             }
             self.front = false;
-            if self.must_wait() {
+            if self.must_wait() || !self.fill_up_to_last(context) {
                 self.behind = true;
                 return (added, false);
             }
             // Listed after the file at the path was opened: whatever was there before it is in the list.
-            if let Some(member) = self.newer(None, live_id, context).into_iter().next() {
+            let mut newer = self.newer(None, live_id, context);
+            if let Live::File(file, metadata) = &live {
+                newer.retain(|member| {
+                    member.id == FileId::of(metadata) || !is_copy_of_live(member, file, context)
+                });
+            }
+            if let Some(member) = newer.into_iter().next() {
                 added += u32::from(self.attach_member(&member, self.pieces.len(), context));
                 continue;
             }
@@ -56,6 +62,27 @@ impl Log {
         }
         self.look = true;
         (added, true)
+    }
+
+    /// Before something is put after the last piece: puts before it what belongs there, for afterwards nobody could tell.
+    /// Returns `false` if the row is full.
+    fn fill_up_to_last(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(last) = self.pieces.back_mut() else { return true };
+        let lost_bytes = last.unread_bytes();
+        let is_cut = last.look().is_ok_and(|bytes| bytes > 0 && last.is_untouched())
+            || last.is_same().is_ok_and(|is_same| !is_same);
+        if is_cut {
+            self.cut(self.pieces.len() - 1, lost_bytes, context);
+        }
+        while self.pieces.back().is_some_and(Piece::is_untouched) {
+            if self.pieces.len() >= PIECES_MAX {
+                return false;
+            }
+            if self.insert_unread(self.pieces.len() - 1, context).is_none() {
+                break;
+            }
+        }
+        true
     }
 
     /// Whether no more files should be opened until those that are open have been read.
@@ -103,11 +130,16 @@ impl Log {
         }
     }
 
-    fn refuse(&mut self, member: &Member, error: &std::io::Error) {
-        if self.refused.len() == REFUSED_MAX {
-            self.refused.remove(0);
+    /// The file is dealt with unless it changes again.
+    pub(crate) fn pass(&mut self, id: FileId, modified_ns: i64) {
+        if self.passed.len() == PASSED_MAX {
+            self.passed.remove(0);
         }
-        self.refused.push(member.id);
+        self.passed.push((id, modified_ns));
+    }
+
+    fn refuse(&mut self, member: &Member, error: &std::io::Error) {
+        self.pass(member.id, member.modified_ns);
         let why = Loss::Unreadable { path: member.path.clone(), error: error.to_string() };
         self.say(What::Lost { bytes: None, why });
     }
@@ -130,13 +162,13 @@ impl Log {
             match found.iter().position(|member| member.id == piece.id) {
                 Some(at) => found.truncate(at),
                 None if live == Some(piece.id) => {}
-                // It has no name any more, so its place is not known: it is read at once.
-                None => found.clear(),
+                // It has no name there any more, so only the times tell.
+                None => found.retain(|member| member.modified_ns <= piece.modified_ns()),
             }
         }
         found.retain(|member| {
             !self.holds(member.id)
-                && !self.refused.contains(&member.id)
+                && !self.passed.contains(&(member.id, member.modified_ns))
                 && !self.is_copy(member, known, context)
         });
         found
@@ -145,19 +177,15 @@ impl Log {
     /// Where in the lists the newest file is that was read, or is held.
     fn anchor(&self, lists: &[Vec<Member>], known: usize, context: &Context<'_>) -> Option<(usize, usize)> {
         for piece in self.pieces.iter().take(known).rev() {
-            let mark = piece.mark();
-            let begins_alike = |member: &Member| {
-                !piece.is_untouched() && !matches!(compare(member, piece.known(&mark), context), Match::Other)
-            };
-            let found = find(lists, |member| member.id == piece.id).or_else(|| find(lists, begins_alike));
+            let found = find(lists, |member| member.id == piece.id)
+                .or_else(|| find(lists, |member| is_copy_of(member, piece, context)));
             if found.is_some() {
                 return found;
             }
         }
         let past = Known { mark: self.past.as_ref()?, head: &[] };
-        let begins_alike = |member: &Member| !matches!(compare(member, past, context), Match::Other);
-        find(lists, |member| member.id == past.mark.id && begins_alike(member))
-            .or_else(|| find(lists, begins_alike))
+        let is_past = |member: &Member| matches!(compare(member, past, context), Match::Whole(_));
+        find(lists, |member| member.id == past.mark.id && is_past(member)).or_else(|| find(lists, is_past))
     }
 
     /// None of the files that were read is left. If there were any, what was written later than they were is new.
@@ -171,64 +199,41 @@ impl Log {
 
     /// Whether the file is a copy that somebody made of what was read already.
     fn is_copy(&self, member: &Member, known: usize, context: &Context<'_>) -> bool {
-        let whole = |known: Known<'_>| matches!(compare(member, known, context), Match::Whole(_));
-        let mut pieces = self.pieces.iter().take(known).filter(|piece| !piece.is_untouched());
-        pieces.any(|piece| whole(piece.known(&piece.mark())))
-            || self.past.as_ref().is_some_and(|mark| mark.tail.len > 0 && whole(Known { mark, head: &[] }))
+        let past = |mark| matches!(compare(member, Known { mark, head: &[] }, context), Match::Whole(_));
+        self.pieces.iter().take(known).any(|piece| is_copy_of(member, piece, context))
+            || self.past.as_ref().is_some_and(|mark| mark.tail.len > 0 && past(mark))
     }
 
     /// Before anything is taken of a file: are there others that come before it? Then the first is put before it. So a
     /// file that was copied and emptied before we had read anything of it is seen.
     pub(crate) fn insert_unread(&mut self, index: usize, context: &mut Context<'_>) -> Option<PathBuf> {
-        if self.pieces.len() >= 2 * PIECES_MAX {
-            return None;
-        }
         let live = fs::metadata(&self.path).ok().map(|metadata| FileId::of(&metadata));
         let mut unread = self.newer(Some(index), live, context);
-        // A copy of this very file, which is about to be emptied, or not.
-        unread.retain(|member| {
-            !self.pieces[index].begins_with(&member.path, context.options.unpack.as_deref())
-        });
+        if let Some(file) = self.pieces[index].file() {
+            unread.retain(|member| !is_copy_of_live(member, file, context));
+        }
         unread.into_iter().find(|member| self.attach_member(member, index, context)).map(|member| member.path)
     }
 
     /// The file of a piece was emptied, and perhaps written anew; `lost_bytes` had been seen in it and not read.
     pub(crate) fn cut(&mut self, index: usize, lost_bytes: u64, context: &mut Context<'_>) {
         let piece = &self.pieces[index];
-        if index + 1 < self.pieces.len() {
-            // Nobody empties a rotated file in order to go on writing there.
-            self.drop_piece(index, context);
-            return if lost_bytes > 0 {
-                self.say_cut(lost_bytes)
-            };
-        }
-        if piece.is_untouched() {
-            self.pieces[index].start_again();
-            if let Some(copy) = self.insert_unread(index, context) {
-                return self.say(What::Truncated { copy: Some(copy) });
-            }
-            return self.say_cut(lost_bytes);
-        }
-        let mark = piece.mark();
-        match self.copy_of(index, &mark, context) {
-            Some((copy, path)) => {
-                self.drop_piece(index, context);
+        let copied = if piece.is_untouched() {
+            self.insert_unread(index, context)
+        } else {
+            let mark = piece.mark();
+            self.copy_of(index, &mark, context).map(|(copy, path)| {
                 self.attach(copy, &path, index, context);
-                self.emptied = true;
-                self.front = false;
-                self.look = true;
-                self.say(What::Truncated { copy: Some(path) });
-            }
-            None => {
-                self.pieces[index].start_again();
-                self.say_cut(lost_bytes);
-            }
+                path
+            })
+        };
+        let cut = index + usize::from(copied.is_some());
+        if let Some(piece) = self.pieces.get_mut(cut) {
+            piece.start_again();
         }
-    }
-
-    fn say_cut(&mut self, lost_bytes: u64) {
-        self.say(What::Truncated { copy: None });
-        if lost_bytes > 0 {
+        let is_lost = copied.is_none() && lost_bytes > 0;
+        self.say(What::Truncated { copy: copied });
+        if is_lost {
             self.say(What::Lost { bytes: Some(lost_bytes), why: Loss::Truncated });
         }
     }
@@ -256,7 +261,14 @@ impl Log {
     pub(crate) fn begin(&mut self, context: &mut Context<'_>) -> bool {
         let live = self.open_live(context);
         if matches!(live, Live::Failed) {
-            return false;
+            // The file may be the one that was read; it cannot be if another inode is there.
+            let Some(Begin::Stored(position)) = &self.begin else { return false };
+            let inode = fs::metadata(&self.path).ok().map(|metadata| FileId::of(&metadata).inode);
+            if inode
+                .is_none_or(|inode| position.marks.iter().any(|mark| !mark.done && mark.id.inode == inode))
+            {
+                return false;
+            }
         }
         match self.begin.take() {
             None => {}
@@ -335,6 +347,19 @@ impl Log {
         }
         shorter
     }
+}
+
+/// Whether it is a copy of the file that is going to be read: made in order to empty that, which has not happened yet, or
+/// for another purpose.
+fn is_copy_of_live(member: &Member, live: &File, context: &Context<'_>) -> bool {
+    begins_with(live, &member.path, context.options.unpack.as_deref())
+}
+
+/// Whether it is a copy of a file that is held: packed meanwhile, or moved to another disk.
+fn is_copy_of(member: &Member, piece: &Piece, context: &Context<'_>) -> bool {
+    let begins = |file: &File| begins_with(file, &member.path, context.options.unpack.as_deref());
+    let is_whole = || matches!(compare(member, piece.known(&piece.mark()), context), Match::Whole(_));
+    piece.file().is_some_and(begins) || (!piece.is_untouched() && is_whole())
 }
 
 fn compare(member: &Member, known: Known<'_>, context: &Context<'_>) -> Match {

@@ -52,6 +52,7 @@ impl Age {
             (Age::Index(a), Age::Index(b)) => Some(Reverse(a).cmp(&Reverse(b))),
             (Age::Date(a), Age::Date(b)) => Some(a.cmp(b)),
             (Age::Tai(a), Age::Tai(b)) => Some(a.cmp(b)),
+            (Age::Last, Age::Last) => Some(Ordering::Equal),
             (Age::Tai(_), Age::Last) => Some(Ordering::Less),
             (Age::Last, Age::Tai(_)) => Some(Ordering::Greater),
             _ => None,
@@ -288,6 +289,25 @@ mod tests {
         ];
         let expected = ["@40000000696f5a3b1f2b8d14.u", "@40000000696f5a3c1f2b8d14.s", "previous"];
         assert_eq!(order(None, &names), expected);
+    }
+
+    #[test]
+    fn the_order_does_not_hang_on_that_of_the_listing() {
+        let age = |name: &str| age_of_multilog(name.as_bytes()).unwrap();
+        let member = |name: &str, inode| Member {
+            path: PathBuf::from(name),
+            id: FileId { device: 1, inode },
+            modified_ns: 0,
+            age: age(name),
+            packed: false,
+        };
+        let names = ["previous", "@40000000696f5a3c1f2b8d14.s", "@40000000696f5a3b1f2b8d14.s"];
+        for first in 0..names.len() {
+            let mut members: Vec<Member> =
+                (0..3).map(|n| (n + first) % 3).map(|n| member(names[n], n as u64)).collect();
+            sort(&mut members);
+            assert_eq!(members.iter().map(|m| m.id.inode).collect::<Vec<_>>(), [2, 1, 0]);
+        }
     }
 
     #[test]

@@ -64,12 +64,10 @@ pub(crate) struct Log {
     pub(crate) front: bool,
     /// More files are known to follow than are open.
     pub(crate) behind: bool,
-    /// Rotated files that cannot be read.
-    pub(crate) refused: Vec<FileId>,
+    /// Rotated files that cannot be read, or held nothing, with the time of their last change.
+    pub(crate) passed: Vec<(FileId, i64)>,
     /// A file was at the path since following began.
     had_front: bool,
-    /// The next file at the path is the emptied one: nothing was rotated.
-    pub(crate) emptied: bool,
     pub(crate) news: VecDeque<What>,
     /// The path must be looked at.
     pub(crate) look: bool,
@@ -104,9 +102,8 @@ impl Log {
             past: None,
             front: false,
             behind: false,
-            refused: Vec::new(),
+            passed: Vec::new(),
             had_front: false,
-            emptied: false,
             news: VecDeque::new(),
             look: true,
             arrivals: 0,
@@ -301,10 +298,9 @@ impl Log {
             last.linger = None;
         }
         let had_front = std::mem::replace(&mut self.had_front, true);
-        let emptied = std::mem::take(&mut self.emptied);
         if std::mem::take(&mut self.told_missing) {
             self.say(What::Appeared);
-        } else if had_front && is_new && !emptied {
+        } else if had_front && is_new {
             self.say(What::Rotated);
         }
     }
@@ -345,8 +341,18 @@ impl Log {
             self.say(What::Lost { bytes: Some(cut_bytes), why: Loss::Truncated });
             return Ok(true);
         }
+        if self.pieces[index].is_untouched() {
+            if index > 0 && self.pieces.len() >= PIECES_MAX {
+                // Room for one before it. The oldest has been read to its end.
+                self.remove(0, context);
+                return Ok(true);
+            }
+            if self.insert_unread(index, context).is_some() {
+                return Ok(true);
+            }
+        }
         if step == Step::End {
-            piece.dirty = false;
+            self.pieces[index].dirty = false;
             return Ok(false);
         }
         // A writer that wrote to the older file and then to this one: what it wrote first comes first.
@@ -355,7 +361,7 @@ impl Log {
             older.dirty = true;
             older_grew = true;
         }
-        if older_grew || (self.pieces[index].is_untouched() && self.insert_unread(index, context).is_some()) {
+        if older_grew {
             return Ok(true);
         }
         self.take(index, step, context.scratch);
@@ -427,9 +433,11 @@ impl Log {
         let unfinished_bytes = piece.unread_bytes();
         let mut mark = piece.mark();
         mark.done = true;
-        // Nothing was ever in an empty file: its predecessor says more.
         if mark.offset > 0 {
             self.past = Some(mark);
+        } else {
+            // Nothing was read of it that would tell it from others: its predecessor says more.
+            self.pass(mark.id, mark.modified_ns);
         }
         self.drop_piece(index, context);
         if unfinished_bytes > 0 {

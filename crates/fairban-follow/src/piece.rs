@@ -93,7 +93,7 @@ pub(crate) struct Known<'a> {
 impl Known<'_> {
     /// Whether a file with these first bytes can only be this one, although it is too short to compare the rest.
     fn is_telling(&self, head: &[u8]) -> bool {
-        let long = head.len() >= HEAD_BYTES || (!head.is_empty() && self.head.starts_with(head));
+        let long = head.len() >= HEAD_BYTES || (self.head.starts_with(head) && memchr(b'\n', head).is_some());
         long && head.iter().any(|&byte| byte != 0)
     }
 }
@@ -292,21 +292,6 @@ impl Piece {
         }
     }
 
-    /// Whether this plain file's content begins with all that is in the file at `path`, as far as the first
-    /// [`UNPACK_BYTES`] tell.
-    pub(crate) fn begins_with(&self, path: &Path, unpack: Option<&dyn Unpack>) -> bool {
-        let Body::Plain(mine) = &self.body else { return false };
-        let (mut here, mut there) = (vec![0; UNPACK_BYTES], vec![0; UNPACK_BYTES]);
-        let read = open_file(path).and_then(|file| {
-            let metadata = file.metadata()?;
-            Piece::whole(file, &metadata, unpack)?.fill(&mut there)
-        });
-        let Ok(read) = read else { return false };
-        read > 0
-            && read_fully_at(mine, &mut here[..read], 0)
-                .is_ok_and(|all| all == read && here[..read] == there[..read])
-    }
-
     /// Whether the file has no name any more.
     pub(crate) fn is_unlinked(&self) -> bool {
         self.file().is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0))
@@ -442,8 +427,9 @@ impl Piece {
                 let read = read_fully(reader, &mut carry[had..]);
                 carry.truncate(had + *read.as_ref().unwrap_or(&0));
                 read?;
-                scratch[..carry.len()].copy_from_slice(carry);
-                Ok(carry.len())
+                let there = carry.len().min(scratch.len());
+                scratch[..there].copy_from_slice(&carry[..there]);
+                Ok(there)
             }
         }
     }
@@ -505,6 +491,19 @@ fn resume_packed(file: File, metadata: &Metadata, mark: &Mark, unpack: &dyn Unpa
     let mut piece = Piece::plain(file, metadata, cursor);
     piece.body = Body::Packed { reader, carry };
     Ok(if is_shorter { Match::Shorter(piece) } else { Match::Whole(piece) })
+}
+
+/// Whether `mine` begins with all that is in the file at `path`, as far as the first [`UNPACK_BYTES`] tell, and that is at
+/// least a line: less may be so by chance.
+pub(crate) fn begins_with(mine: &File, path: &Path, unpack: Option<&dyn Unpack>) -> bool {
+    let (mut here, mut there) = (vec![0; UNPACK_BYTES], vec![0; UNPACK_BYTES]);
+    let read = open_file(path).and_then(|file| {
+        let metadata = file.metadata()?;
+        Piece::whole(file, &metadata, unpack)?.fill(&mut there)
+    });
+    let Ok(read) = read else { return false };
+    let (here, there) = (&mut here[..read], &there[..read]);
+    memchr(b'\n', there).is_some() && read_fully_at(mine, here, 0).is_ok_and(|_| here == there)
 }
 
 fn load_cursor(file: &File, offset: u64, lines: u64) -> io::Result<Cursor> {

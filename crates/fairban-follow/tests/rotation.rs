@@ -447,6 +447,22 @@ fn a_stored_position_waits_until_the_file_may_be_read_again() {
 }
 
 #[test]
+fn a_file_that_may_not_be_read_does_not_hold_up_those_rotated_before_it() {
+    become_ordinary();
+    let mut bench = following("a\n");
+    assert_eq!(bench.told(), ["a"]);
+    bench.kill();
+    bench.append("log", "b\n");
+    bench.rotate("log");
+    bench.append("log", "c\n");
+    fs::set_permissions(bench.path("log"), fs::Permissions::from_mode(0)).unwrap();
+    bench.follow_file("log");
+    assert_eq!(bench.lines(), ["b"]);
+    fs::set_permissions(bench.path("log"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(bench.lines(), ["c"]);
+}
+
+#[test]
 fn a_closed_folder_is_told_of_and_read_when_it_opens() {
     become_ordinary();
     let mut bench = Bench::new();

@@ -77,6 +77,7 @@ mod tests {
         Resolver::new(&Config { resolve: Some(resolve), ..Config::default() }).unwrap()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for a look-up")]
     fn found(last: &[u16]) -> io::Result<Vec<IpAddr>> {
         Ok(last.iter().map(|last| IpAddr::from([192, 0, (last >> 8) as u8, *last as u8])).collect())
     }

@@ -17,7 +17,13 @@ use crate::syslog::Listeners;
 pub(crate) fn work(worker: u32, after: Option<String>, journalctl: &Path, channel: &Channel) -> Ending {
     let hello = Message::Hello { worker, pid: process::id(), after: after.map(sentence) };
     let done = channel.send(&hello).and_then(|()| match wait_for_config(worker, channel)? {
-        Some(config) => begin(&config, journalctl, channel).and_then(|()| wait_for_leave(worker, channel)),
+        Some(config) => {
+            let running = journal::Running::default();
+            let left =
+                begin(&config, journalctl, channel, &running).and_then(|()| wait_for_leave(worker, channel));
+            running.close();
+            left
+        }
         None => Ok(()),
     });
     ending(&done)
@@ -53,14 +59,19 @@ fn wait_for_leave(worker: u32, channel: &Channel) -> Result<(), ChannelError> {
 }
 
 /// Opens, closes the wall, and starts the jobs, in this order.
-fn begin(config: &Config, journalctl: &Path, channel: &Channel) -> Result<(), ChannelError> {
+fn begin(
+    config: &Config,
+    journalctl: &Path,
+    channel: &Channel,
+    running: &journal::Running,
+) -> Result<(), ChannelError> {
     if let Err(error) = config.check() {
         channel.say(Job::Helper, format!("fairban-helper refuses its configuration: {error}"))?;
         return Ok(());
     }
     let (listeners, problems) = Listeners::bind(config);
     let resolver = Resolver::new(config);
-    let reader = journal::Reader::new(config, journalctl, channel);
+    let reader = journal::Reader::new(config, journalctl, channel, running);
     let raised = match sandbox::of_worker(config, journalctl).close() {
         Ok(raised) => raised,
         Err(error) => {

@@ -35,6 +35,28 @@ const HOST_BYTES_MAX: usize = 255;
 ///
 /// The program is empty where the line names none (`last message repeated 2 times`, `-- MARK --`).
 pub fn split(line: &[u8]) -> Option<(RawStamp<'_>, Record<'_>)> {
+    outline(line).map(|outline| (outline.stamp, outline.record()))
+}
+
+/// Where the parts of a line lie. Most lines of a log are dropped when their program is known.
+pub(crate) struct Outline<'a> {
+    pub(crate) stamp: RawStamp<'a>,
+    pub(crate) program: &'a [u8],
+    pid: &'a [u8],
+    pub(crate) body: &'a [u8],
+    body_at: u32,
+}
+
+impl<'a> Outline<'a> {
+    /// The record that a grammar reads.
+    pub(crate) fn record(&self) -> Record<'a> {
+        let Outline { program, pid, body, body_at, .. } = *self;
+        Record { program, pid: number(pid), body, body_at }
+    }
+}
+
+/// Finds the parts of a line.
+pub(crate) fn outline(line: &[u8]) -> Option<Outline<'_>> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let text = after_priority(line)?;
     let versioned = if text.len() < line.len() { text.strip_prefix(b"1 ") } else { None };
@@ -47,13 +69,14 @@ pub fn split(line: &[u8]) -> Option<(RawStamp<'_>, Record<'_>)> {
     };
     let Head { program, pid, body } = head;
     let body_at = (line.len() - body.len()) as u32; // A body always reaches to the end of its line.
-    Some((stamp, Record { program, pid, body, body_at }))
+    Some(Outline { stamp, program, pid, body, body_at })
 }
 
 /// Program, process id and all that follows them.
 struct Head<'a> {
     program: &'a [u8],
-    pid: Option<u32>,
+    /// What stands in its place; what is no number (`[abc]`) names no process.
+    pid: &'a [u8],
     body: &'a [u8],
 }
 
@@ -85,7 +108,7 @@ fn rfc5424(text: &[u8]) -> Option<(RawStamp<'_>, Head<'_>)> {
         None => return None,
     };
     let program = if program == b"-" { &[] } else { program };
-    Some((stamp, Head { program, pid: number(pid), body }))
+    Some((stamp, Head { program, pid, body }))
 }
 
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -121,7 +144,8 @@ fn after_host(text: &[u8]) -> Option<Head<'_>> {
         return (!head.program.is_empty()).then_some(head);
     }
     let text = &text[end + 1..];
-    Some(after_tag(after_severity(text)))
+    // What goes on to the end of a tag without a blank has no severity before it.
+    Some(tag(text).unwrap_or_else(|| after_tag(after_severity(text))))
 }
 
 /// Takes busybox' `mail.notice ` off the front. A tag ends in a colon, so most lines are told apart by one byte.
@@ -138,41 +162,53 @@ fn after_severity(text: &[u8]) -> &[u8] {
 /// `TAG: BODY`, or a line of Dovecot's own file.
 fn after_stamp(text: &[u8]) -> Head<'_> {
     if is_dovecot_process(text) {
-        return Head { program: b"dovecot", pid: None, body: text };
+        return Head { program: b"dovecot", pid: &[], body: text };
     }
     after_tag(text)
 }
 
 /// `program: `, `program[pid]: `, or nothing of the kind: then everything is body.
 fn after_tag(text: &[u8]) -> Head<'_> {
-    let none = Head { program: &[], pid: None, body: text };
-    let beginning = &text[..text.len().min(PROGRAM_BYTES_MAX + 1)];
-    let Some(end) = beginning.iter().position(|&byte| ENDS_PROGRAM[usize::from(byte)]) else { return none };
-    let (program, rest) = text.split_at(end);
-    let (pid, rest) = if rest[0] == b'[' { after_pid(rest).unwrap_or((None, rest)) } else { (None, rest) };
-    let Some(body) = rest.strip_prefix(b":") else { return none };
-    if program.is_empty() {
-        return none;
-    }
-    Head { program, pid, body: body.strip_prefix(b" ").unwrap_or(body) }
+    tag(text).unwrap_or(Head { program: &[], pid: &[], body: text })
 }
 
-/// Takes `[812]` off the front; what is no number (`[abc]`) names no process.
-fn after_pid(text: &[u8]) -> Option<(Option<u32>, &[u8])> {
+/// `program: ` or `program[pid]: `.
+fn tag(text: &[u8]) -> Option<Head<'_>> {
+    let beginning = &text[..text.len().min(PROGRAM_BYTES_MAX + 1)];
+    let end = first_of(beginning, *b"[: ")?;
+    let (program, rest) = text.split_at(end);
+    let (pid, rest) = if rest[0] == b'[' { after_pid(rest).unwrap_or((&[], rest)) } else { (&[][..], rest) };
+    let body = rest.strip_prefix(b":").filter(|_| !program.is_empty())?;
+    Some(Head { program, pid, body: body.strip_prefix(b" ").unwrap_or(body) })
+}
+
+/// Takes `[812]` off the front.
+fn after_pid(text: &[u8]) -> Option<(&[u8], &[u8])> {
     const PID_BYTES_MAX: usize = 16;
     let inside = text.strip_prefix(b"[")?;
-    let end = inside.iter().take(PID_BYTES_MAX + 1).position(|&byte| byte == b']')?;
-    Some((number(&inside[..end]), &inside[end + 1..]))
+    let end = first_of(&inside[..inside.len().min(PID_BYTES_MAX + 1)], *b"]")?;
+    Some((&inside[..end], &inside[end + 1..]))
 }
 
-/// A byte that ends a program's name.
-static ENDS_PROGRAM: [bool; 256] = {
-    let mut table = [false; 256];
-    table[b'[' as usize] = true;
-    table[b':' as usize] = true;
-    table[b' ' as usize] = true;
-    table
-};
+/// Where one of these bytes stands first: eight places at a time, for every line of a log is asked.
+#[inline]
+fn first_of<const N: usize>(text: &[u8], wanted: [u8; N]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let (words, rest) = text.as_chunks::<8>();
+    for (n, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let mut found = 0;
+        for byte in wanted {
+            let differs = word ^ (ONES * u64::from(byte));
+            // The lowest top bit set is that of the first zero byte.
+            found |= differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        }
+        if found != 0 {
+            return Some(n * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|byte| wanted.contains(byte)).map(|at| words.len() * 8 + at)
+}
 
 /// What hosts are made of: names, IPv4 and IPv6 addresses, and the `source@host/relay` chains that relays write.
 static HOST: [bool; 256] = {

@@ -26,6 +26,17 @@ pub(crate) struct Gap {
     pub(crate) lost: u32,
 }
 
+/// Whether a program may be one that tells of lost lines.
+pub(crate) fn may_tell(program: &[u8]) -> bool {
+    match program.first() {
+        None => true,
+        Some(b's') => matches!(program, b"syslogd" | b"syslog" | b"systemd-journald" | b"systemd-journal"),
+        Some(b'j') => program == b"journal",
+        Some(b'r') => program.starts_with(b"rsyslogd"),
+        Some(_) => false,
+    }
+}
+
 /// Reads a record that no grammar claims; `None` if it tells of no gap, or of one in lines that no grammar reads.
 pub(crate) fn read(record: &Record<'_>) -> Option<Gap> {
     let any = |lost| Some(Gap { service: None, lost });

@@ -3,7 +3,7 @@
 use fairban_core::event::{AuthEvent, Service, Witness};
 
 use crate::clock::believable_session_start;
-use crate::envelope::split;
+use crate::envelope::outline;
 use crate::gap::{self, Gap};
 use crate::health::Health;
 use crate::record::{Reading, Record};
@@ -62,15 +62,26 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         }
-        let Some((raw, record)) = split(line) else {
+        let Some(outline) = outline(line) else {
             health.no_format += 1;
             return Parsed::NoFormat;
         };
+        let raw = outline.stamp;
         let (record, times, service) = if raw.is_multilog() {
+            let record = outline.record();
             (record, 1, claim_multilog(&record))
-        } else {
+        } else if outline.body.starts_with(REPEATED) {
+            let record = outline.record();
             let (record, times) = repeated(&record).unwrap_or((record, 1));
-            (record, times, claim(&record))
+            (record, times, claim(record.program, record.body))
+        } else {
+            // Most lines are of programs that nobody asks for: nothing more is read of them.
+            let service = claim(outline.program, outline.body);
+            if service.is_none() && !gap::may_tell(outline.program) {
+                health.foreign += 1;
+                return Parsed::Foreign;
+            }
+            (outline.record(), 1, service)
         };
         let Some(service) = service else {
             // Where a client may have written the whole record, it does not say that others are missing.
@@ -122,23 +133,27 @@ impl Parser {
 }
 
 /// Which service a record belongs to: by its program, and where builds and sites change that, by the start of its body.
-fn claim(record: &Record<'_>) -> Option<Service> {
-    match record.program {
-        b"vpopmail" | b"vchangepw" => return Some(Service::Vpopmail),
-        b"dovecot" => return Some(Service::Dovecot),
-        b"sshd" | b"sshd-session" | b"sshd-auth" => return Some(Service::Sshd),
-        b"tcpserver" => return Some(Service::Tcpserver),
-        b"sslserver" | b"sslhandle" => return Some(Service::Sslserver),
-        b"postfix" => return Some(Service::Postfix),
+fn claim(program: &[u8], body: &[u8]) -> Option<Service> {
+    match program.first() {
+        Some(b'v') if matches!(program, b"vpopmail" | b"vchangepw") => return Some(Service::Vpopmail),
+        Some(b'd') if program == b"dovecot" => return Some(Service::Dovecot),
+        Some(b's') if matches!(program, b"sshd" | b"sshd-session" | b"sshd-auth") => {
+            return Some(Service::Sshd);
+        }
+        Some(b's') if matches!(program, b"sslserver" | b"sslhandle") => return Some(Service::Sslserver),
+        Some(b't') if program == b"tcpserver" => return Some(Service::Tcpserver),
+        Some(b'p') => {
+            if let Some(rest) = program.strip_prefix(b"postfix") {
+                let is_instance = matches!(rest.first(), None | Some(b'/' | b'-'));
+                return (is_instance && (rest.is_empty() || rest.ends_with(b"smtpd")))
+                    .then_some(Service::Postfix);
+            }
+        }
         _ => {}
     }
-    if let Some(rest) = record.program.strip_prefix(b"postfix") {
-        let is_instance = matches!(rest[0], b'/' | b'-');
-        return (is_instance && rest.ends_with(b"smtpd")).then_some(Service::Postfix);
-    }
-    match record.body.first()? {
-        b'v' if record.body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),
-        b'p' if record.body.starts_with(b"pam_") => Some(Service::Pam),
+    match body.first()? {
+        b'v' if body.starts_with(b"vchkpw-") => Some(Service::Vpopmail),
+        b'p' if body.starts_with(b"pam_") => Some(Service::Pam),
         _ => None,
     }
 }
@@ -148,7 +163,7 @@ fn claim(record: &Record<'_>) -> Option<Service> {
 /// vchkpw and the daemons log to syslog. What bears their name here is vchkpw's standard error, or was written by a
 /// client who got a line feed into that, and may be a perfect line of a login at any of them.
 fn claim_multilog(record: &Record<'_>) -> Option<Service> {
-    match claim(record) {
+    match claim(record.program, record.body) {
         Some(service @ (Service::Tcpserver | Service::Sslserver)) => record.pid.is_none().then_some(service),
         Some(Service::Vpopmail) => Some(Service::Tcpserver),
         _ if record.program.starts_with(b"vchkpw") || tcpserver::is_client_text(record) => {
@@ -158,11 +173,14 @@ fn claim_multilog(record: &Record<'_>) -> Option<Service> {
     }
 }
 
+/// How a line begins that stands for others like the one before.
+const REPEATED: &[u8] = b"message repeated ";
+
 /// Opens rsyslog's and syslogd's `message repeated 3 times: [ BODY]`: the inner record, and how often it stands for itself.
 ///
 /// Both ends are the syslog daemon's, and nothing between them counts here.
 fn repeated<'a>(record: &Record<'a>) -> Option<(Record<'a>, u16)> {
-    let rest = record.body.strip_prefix(b"message repeated ")?;
+    let rest = record.body.strip_prefix(REPEATED)?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let times = number::<u32>(&rest[..digits])?.clamp(1, TIMES_MAX) as u16;
     let body = rest[digits..].strip_prefix(b" times: [")?.strip_suffix(b"]")?;

@@ -97,9 +97,10 @@ impl<'a> RawStamp<'a> {
 }
 
 fn scan_traditional(text: &[u8]) -> Option<usize> {
-    month_named(text)?;
-    day_padded(text)?;
-    time_of_day(text.get(7..)?)?;
+    let head = text.first_chunk::<15>()?;
+    month_named(head)?;
+    day_padded(head)?;
+    time_of_day(&head[7..])?;
     Some(15 + fraction_len(&text[15..])?)
 }
 
@@ -114,22 +115,22 @@ fn parse_traditional(bytes: &[u8]) -> Option<Stamp> {
 }
 
 /// `Nov ` to 11.
+#[inline]
 fn month_named(text: &[u8]) -> Option<u8> {
-    Some(match text.first_chunk::<4>()? {
-        b"Jan " => 1,
-        b"Feb " => 2,
-        b"Mar " => 3,
-        b"Apr " => 4,
-        b"May " => 5,
-        b"Jun " => 6,
-        b"Jul " => 7,
-        b"Aug " => 8,
-        b"Sep " => 9,
-        b"Oct " => 10,
-        b"Nov " => 11,
-        b"Dec " => 12,
-        _ => return None,
-    })
+    const NAMES: [u32; 12] = {
+        let names = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ";
+        let mut words = [0; 12];
+        let mut n = 0;
+        while n < 12 {
+            words[n] =
+                u32::from_le_bytes([names[4 * n], names[4 * n + 1], names[4 * n + 2], names[4 * n + 3]]);
+            n += 1;
+        }
+        words
+    };
+    let name = u32::from_le_bytes(*text.first_chunk::<4>()?);
+    // Neighbours in time have the same month: nothing is guessed better.
+    NAMES.iter().position(|&month| month == name).map(|n| n as u8 + 1)
 }
 
 /// The day in `Nov  3 ` or `Nov 23 `.
@@ -196,8 +197,18 @@ fn offset(text: &[u8]) -> Option<(Option<i64>, usize)> {
 
 /// `18:29:44` to seconds since midnight; the second may be 60.
 fn time_of_day(text: &[u8]) -> Option<i64> {
-    let &[a, b, b':', c, d, b':', e, f] = text.first_chunk::<8>()? else { return None };
-    let (hour, minute, second) = (two([a, b])?, two([c, d])?, two([e, f])?);
+    /// What has to be taken off: the digits become their values, the colons 0.
+    const ZEROS: u64 = u64::from_le_bytes(*b"00:00:00");
+    const COLONS: u64 = u64::from_le_bytes([0, 0, 0xff, 0, 0, 0xff, 0, 0]);
+    const ABOVE_9: u64 = u64::from_le_bytes([0x76; 8]);
+    const TOP_BITS: u64 = u64::from_le_bytes([0x80; 8]);
+    // All bytes at once: this is asked of every line of a log.
+    let values = u64::from_le_bytes(*text.first_chunk::<8>()?) ^ ZEROS;
+    if values & COLONS != 0 || (values.wrapping_add(ABOVE_9) | values) & TOP_BITS != 0 {
+        return None;
+    }
+    let [a, b, _, c, d, _, e, f] = values.to_le_bytes();
+    let (hour, minute, second) = (a * 10 + b, c * 10 + d, e * 10 + f);
     (hour <= 23 && minute <= 59 && second <= 60)
         .then_some(i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second))
 }

@@ -13,7 +13,7 @@
 //! comes in as an argument or through [`database::Clock`]. Journal and snapshots reach their files through [`disk::Disk`],
 //! so that tests can make disks full, read-only and lying.
 
-//pub mod database;
+pub mod database;
 pub mod disk;
 pub mod faults;
 pub mod journal;

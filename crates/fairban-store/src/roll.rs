@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::disk::{Disk, RealDisk};
 use crate::journal::{self, Segment};
-use crate::snapshots::{self, Snapshots, Unusable};
+use crate::snapshots::{self, Found, Snapshots, Unusable};
 
 /// An engine as the snapshotter drives it: same records, same state, same bytes.
 pub trait Folder: Sized {
@@ -81,30 +81,31 @@ pub fn roll<F: Folder>(
     upto: u64,
     start: impl FnMut(Option<&[u8]>) -> Result<F, String>,
 ) -> Result<Rolled, Error> {
-    roll_on(Arc::new(RealDisk), places, upto, start)
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    roll_on(&disk, places, upto, start)
 }
 
 /// The same on another disk.
 pub fn roll_on<F: Folder>(
-    disk: Arc<dyn Disk>,
+    disk: &Arc<dyn Disk>,
     places: Places<'_>,
     upto: u64,
     mut start: impl FnMut(Option<&[u8]>) -> Result<F, String>,
 ) -> Result<Rolled, Error> {
-    let snapshots = Snapshots::on(Arc::clone(&disk), places.snapshots).keeping(places.keep);
+    let snapshots = Snapshots::on(Arc::clone(disk), places.snapshots).keeping(places.keep);
     // A snapshot beyond `upto` is of a journal that was lost with the power.
-    let (found, passed) = snapshots.load_newest_as(|snapshot| {
+    let Found { newest, passed } = snapshots.load_newest_as(|snapshot| {
         if snapshot.seq > upto {
             return Err(format!("it is ahead of the journal, which ends at {upto}"));
         }
         start(Some(&snapshot.bytes))
     })?;
-    let (since, mut folder) = match found {
+    let (since, mut folder) = match newest {
         Some(found) => found,
         None => (0, start(None).map_err(Error::Start)?),
     };
     let mut records = 0;
-    for record in journal::read(Arc::clone(&disk), places.journal, since + 1, upto)? {
+    for record in journal::read(Arc::clone(disk), places.journal, since + 1, upto)? {
         let record = record?;
         folder.fold(record.seq, &record.bytes);
         records += 1;
@@ -119,7 +120,7 @@ pub fn roll_on<F: Folder>(
     }
     let oldest_kept = snapshots.seqs()?.into_iter().min().unwrap_or(0).min(upto);
     let needed_from = oldest_kept + 1;
-    remove_needless(&*disk, places.journal, needed_from)?;
+    remove_needless(&**disk, places.journal, needed_from)?;
     Ok(Rolled { seq: upto, records, snapshot_bytes, needed_from, passed })
 }
 

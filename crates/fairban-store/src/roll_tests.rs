@@ -59,7 +59,8 @@ impl Daemon {
     fn roll(&self, upto: u64) -> Result<Rolled, Error> {
         let (journal, snapshots) = (self.dir.path().join("journal"), self.dir.path().join("snapshots"));
         let places = Places { journal: &journal, snapshots: &snapshots, keep: Keep::Needed };
-        roll_on(Arc::new(self.disk.clone()), places, upto, Sum::start)
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        roll_on(&disk, places, upto, Sum::start)
     }
 
     /// Killed, and started again: snapshot, then journal.
@@ -68,7 +69,7 @@ impl Daemon {
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let (journal, _) = Journal::open_on(disk, &self.dir.path().join("journal"), OPTIONS).unwrap();
         let snapshots = Snapshots::new(&self.dir.path().join("snapshots"));
-        let (found, _) = snapshots.load_newest_as(|snapshot| Sum::start(Some(&snapshot.bytes))).unwrap();
+        let found = snapshots.load_newest_as(|snapshot| Sum::start(Some(&snapshot.bytes))).unwrap().newest;
         let (since, mut engine) = found.unwrap_or_default();
         for record in journal.read_from(since + 1).unwrap() {
             let record = record.unwrap();

@@ -59,6 +59,15 @@ pub enum Error {
     },
 }
 
+/// What [`Snapshots::load_newest_as`] found.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// The newest that could be used: its number, and what was made of it.
+    pub newest: Option<(u64, T)>,
+    /// Those that could not, the newest first.
+    pub passed: Vec<Unusable>,
+}
+
 /// A snapshot that cannot be used, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("the snapshot {} {why}; it was passed over", shown(.path))]
@@ -152,22 +161,22 @@ impl Snapshots {
     pub fn load_newest_as<T>(
         &self,
         mut take: impl FnMut(&Snapshot) -> Result<T, String>,
-    ) -> Result<(Option<(u64, T)>, Vec<Unusable>), Error> {
+    ) -> Result<Found<T>, Error> {
         let mut passed = Vec::new();
         for seq in self.seqs()? {
             let taken = self.read(seq).and_then(|snapshot| take(&snapshot).map_err(Why::Refused));
             match taken {
-                Ok(taken) => return Ok((Some((seq, taken)), passed)),
+                Ok(taken) => return Ok(Found { newest: Some((seq, taken)), passed }),
                 Err(why) => passed.push(Unusable { path: self.path(seq), why }),
             }
         }
-        Ok((None, passed))
+        Ok(Found { newest: None, passed })
     }
 
     /// The newest whole snapshot, and what was passed over on the way.
     pub fn load_newest(&self) -> Result<(Option<Snapshot>, Vec<Unusable>), Error> {
-        let (found, passed) = self.load_newest_as(|snapshot| Ok(snapshot.clone()))?;
-        Ok((found.map(|(_, snapshot)| snapshot), passed))
+        let found = self.load_newest_as(|snapshot| Ok(snapshot.clone()))?;
+        Ok((found.newest.map(|(_, snapshot)| snapshot), found.passed))
     }
 
     /// The numbers of the snapshots there are, whole or not, the newest first.
@@ -220,8 +229,10 @@ impl Snapshots {
             if seq == newest {
                 continue;
             }
-            let wanted = kept < KEPT || self.keep == Keep::Everything;
-            if seq < newest && wanted && self.read(seq).is_ok() {
+            if self.keep == Keep::Everything && seq < newest {
+                continue;
+            }
+            if seq < newest && kept < KEPT && self.read(seq).is_ok() {
                 kept += 1;
             } else {
                 // One too many harms nobody; the next save tries again.

@@ -60,8 +60,8 @@ fn one_that_the_engine_refuses_gives_way_too() {
     snapshots.save(5, b"older").unwrap();
     snapshots.save(9, b"newer").unwrap();
     let take = |snapshot: &Snapshot| if snapshot.seq == 9 { Err("another key".to_owned()) } else { Ok(1) };
-    let (found, passed) = snapshots.load_newest_as(take).unwrap();
-    assert_eq!(found, Some((5, 1)));
+    let Found { newest, passed } = snapshots.load_newest_as(take).unwrap();
+    assert_eq!(newest, Some((5, 1)));
     assert!(passed[0].to_string().contains("another key"));
 }
 

@@ -3,7 +3,6 @@
 //! Fields stand in a fixed order, numbers of nats have three decimals, and bytes from outside are escaped twice: first
 //! as everywhere (`\xNN`, `\\`), then as JSON asks.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use fairban_core::account::Account;
@@ -144,32 +143,69 @@ impl Object {
     }
 
     fn part() -> Object {
-        Object("{".to_owned())
+        let mut text = String::with_capacity(512);
+        text.push('{');
+        Object(text)
     }
 
     /// A field whose value is JSON already.
     fn raw(mut self, name: &str, value: &str) -> Object {
-        let comma = if self.0.len() > 1 { "," } else { "" };
-        // Writing to a String cannot fail.
-        let _ = write!(self.0, "{comma}\"{name}\":{value}");
+        self.name(name);
+        self.0.push_str(value);
         self
     }
 
-    fn number(self, name: &str, value: u64) -> Object {
-        self.raw(name, &value.to_string())
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push_str("\":");
+    }
+
+    fn number(mut self, name: &str, value: u64) -> Object {
+        self.name(name);
+        self.digits(value, 1);
+        self
+    }
+
+    /// A number with at least so many digits.
+    fn digits(&mut self, value: u64, at_least: usize) {
+        let (mut digits, mut at, mut left) = ([b'0'; 20], 20, value);
+        while left > 0 {
+            at -= 1;
+            digits[at] = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        let shown = &digits[at.min(20 - at_least)..];
+        self.0.extend(shown.iter().map(|&digit| char::from(digit)));
     }
 
     /// Text whose bytes from outside are escaped already.
-    fn text(self, name: &str, value: &str) -> Object {
-        self.raw(name, &serde_json::Value::from(value).to_string())
+    fn text(mut self, name: &str, value: &str) -> Object {
+        if value.bytes().any(|byte| matches!(byte, b'"' | b'\\' | ..0x20)) {
+            return self.raw(name, &serde_json::Value::from(value).to_string());
+        }
+        self.name(name);
+        self.0.push('"');
+        self.0.push_str(value);
+        self.0.push('"');
+        self
     }
 
-    fn nats(self, name: &str, value: Nats) -> Object {
+    fn nats(mut self, name: &str, value: Nats) -> Object {
         // Thousandths, rounded half away from zero, in whole numbers: equal on every machine, and no negative zero.
         let scaled = i64::from(value.to_raw()) * 1_000;
         let milli = (scaled.abs() + 512) / 1_024;
-        let sign = if scaled < 0 && milli > 0 { "-" } else { "" };
-        self.raw(name, &format!("{sign}{}.{:03}", milli / 1_000, milli % 1_000))
+        self.name(name);
+        if scaled < 0 && milli > 0 {
+            self.0.push('-');
+        }
+        self.digits(milli as u64 / 1_000, 1);
+        self.0.push('.');
+        self.digits(milli as u64 % 1_000, 3);
+        self
     }
 
     fn account(self, account: &Account) -> Object {
@@ -194,7 +230,21 @@ impl Object {
         let object =
             object.number("attempts", u64::from(ban.attempts)).number("accounts", u64::from(ban.accounts));
         let object = object.raw("weak", if ban.weak { "true" } else { "false" });
-        object.raw("signals", &list(ban.signals.iter().map(signal)))
+        object.signals(&ban.signals)
+    }
+
+    fn signals(mut self, signals: &[SignalSum]) -> Object {
+        self.name("signals");
+        self.0.push('[');
+        for (n, sum) in signals.iter().enumerate() {
+            self.0.push_str(if n > 0 { ",{\"name\":\"" } else { "{\"name\":\"" });
+            self.0.push_str(sum.signal.name());
+            self.0.push('"');
+            self = self.number("count", u64::from(sum.count)).nats("nats", sum.nats);
+            self.0.push('}');
+        }
+        self.0.push(']');
+        self
     }
 
     fn alarm(self, alarm: &Alarm) -> Object {
@@ -250,11 +300,6 @@ impl Object {
         self.0.push_str("}\n");
         self.0.as_bytes()
     }
-}
-
-fn signal(sum: &SignalSum) -> String {
-    let object = Object::part().text("name", sum.signal.name()).number("count", u64::from(sum.count));
-    object.nats("nats", sum.nats).end()
 }
 
 #[cfg(test)]

@@ -47,7 +47,10 @@ fn main() -> ExitCode {
             Err(failure) => Err(failure),
         },
         Verb::TryInputs => check::answer(),
-        Verb::Control(verb) => verbs::run(&verb, None),
+        Verb::Control(verb) => {
+            let mut record = offline();
+            verbs::run(&verb, record.as_mut().map(|record| record as &mut dyn verbs::Offline))
+        }
         Verb::Completions { shell } => documents::completions(shell),
         Verb::Man { page } => documents::man(page),
     };
@@ -60,6 +63,13 @@ fn main() -> ExitCode {
             ExitCode::from(failure.kind().code())
         }
     }
+}
+
+/// The database of the service that would run; none where its configuration is wrong.
+fn offline() -> Option<daemon::Record> {
+    let loaded = config::Config::load(&config::Paths::new(None)).ok()?;
+    let now = fairban_core::time::Time::from_micros(jiff::Timestamp::now().as_microsecond());
+    Some(daemon::Record::new(&loaded.config.state_dir.value.join("fairban.db"), now))
 }
 
 /// What verbs return.

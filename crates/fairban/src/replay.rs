@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use fairban_core::effect::Effect;
 use fairban_core::engine::{Config, Engine};
+use fairban_core::event::AuthEvent;
 use fairban_core::time::Time;
 use fairban_parse::health::Health;
 use jiff::tz::TimeZone;
@@ -172,6 +173,7 @@ fn read_all(
                 merge.begin_redo();
             }
         }
+        judge.foresee(merge.fresh());
         merge.take(|item| judge.decide(item)).unwrap_or(Ok(()))?;
         progress.tick();
     }
@@ -227,6 +229,22 @@ impl Judge {
         (self.engine.snapshot(), self.tally.clone())
     }
 
+    /// Looks at events that will be decided soon.
+    fn foresee<'a>(&self, events: impl Iterator<Item = &'a AuthEvent>) {
+        let mut ahead: [Option<&AuthEvent>; 16] = [None; 16];
+        let mut events = events.peekable();
+        while events.peek().is_some() {
+            let mut len = 0;
+            for (place, event) in ahead.iter_mut().zip(&mut events) {
+                *place = Some(event);
+                len += 1;
+            }
+            let ahead = ahead[..len].iter().flatten().copied();
+            self.engine.foresee(ahead.clone());
+            self.tally.foresee(ahead.filter_map(|event| event.source));
+        }
+    }
+
     fn decide(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.engine.handle(item.event, item.text);
         self.effects.clear();
@@ -275,6 +293,8 @@ impl Judge {
             };
             report.write()
         };
+        // The program ends: taking all tables apart entry by entry would be for nobody.
+        std::mem::forget(self);
         written.map_err(|error| Failure::output(&error))
     }
 }

@@ -55,7 +55,8 @@ pub(crate) fn load(path: &Path) -> Result<Option<State>, Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             let message = format!("cannot read the state file {}", shown(path));
-            return Err(Failure::new(Kind::Environment, message).caused_by(&error));
+            let hint = "name a file that this user may read and write, or a new one";
+            return Err(Failure::new(Kind::Environment, message).caused_by(&error).hint(hint));
         }
     };
     let wrong = |why: &str| {

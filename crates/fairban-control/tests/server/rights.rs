@@ -16,16 +16,18 @@ const GROUP: u32 = 64_123;
 /// What the other process does: the part of this file that runs as somebody else.
 const ROLE: &str = "FAIRBAN_TEST_ROLE";
 
+/// Says so past the test harness, which would keep it to itself.
+fn not_tested(what: &str) {
+    std::io::stderr().write_all(format!("NOT TESTED: {what}\n").as_bytes()).unwrap();
+}
+
 /// Runs `role` of [`as_somebody_else`] with these identities; `false` where that cannot be.
 fn become_other(host: &Host, role: &str, gid: u32, groups: &str) -> bool {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT TESTED: who may what at the control socket; run the tests as root");
+        not_tested("who may what at the control socket; run the tests as root");
         return false;
     }
-    // The program may stand where a stranger cannot reach it.
-    fs::set_permissions(host.folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let program = host.folder.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let program = reachable_program(host);
     let groups = if groups.is_empty() { "--clear-groups".to_owned() } else { format!("--groups={groups}") };
     let ran = Command::new("setpriv")
         .args([&format!("--reuid={STRANGER}"), &format!("--regid={gid}"), &groups])
@@ -35,13 +37,23 @@ fn become_other(host: &Host, role: &str, gid: u32, groups: &str) -> bool {
         .env("FAIRBAN_TEST_SOCKET", host.path())
         .output();
     let Ok(ran) = ran else {
-        eprintln!("NOT TESTED: who may what at the control socket; setpriv (util-linux) is missing");
+        not_tested("who may what at the control socket; setpriv (util-linux) is missing");
         return false;
     };
     let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{role}: {said}");
     assert!(said.contains(&format!("played {role}")), "{role}: {said}");
     true
+}
+
+/// A copy of this program where a stranger can reach it. Copied by another process: what a thread of ours has open for
+/// writing, a process that another thread starts may hold for a moment, and then it cannot be run.
+fn reachable_program(host: &Host) -> PathBuf {
+    fs::set_permissions(host.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = host.folder.path().join("test");
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
+    program
 }
 
 /// Plays a role where it is given one; else there is nothing to do.
@@ -179,12 +191,10 @@ fn who_reaches_no_socket_is_told_which_group_may() {
 fn a_crowd_of_strangers_keeps_nobody_else_out() {
     let host = Host::with(&Access { group: None, readers: true }, Patience::default());
     if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT TESTED: a crowd of strangers at the control socket; run the tests as root");
+        not_tested("a crowd of strangers at the control socket; run the tests as root");
         return;
     }
-    fs::set_permissions(host.folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let program = host.folder.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let program = reachable_program(&host);
     let crowd = Command::new("setpriv")
         .args([&format!("--reuid={STRANGER}"), &format!("--regid={STRANGER}"), "--clear-groups"])
         .arg(&program)
@@ -195,7 +205,7 @@ fn a_crowd_of_strangers_keeps_nobody_else_out() {
         .stdout(std::process::Stdio::piped())
         .spawn();
     let Ok(mut crowd) = crowd else {
-        eprintln!("NOT TESTED: a crowd of strangers at the control socket; setpriv (util-linux) is missing");
+        not_tested("a crowd of strangers at the control socket; setpriv (util-linux) is missing");
         return;
     };
     let mut said = BufReader::new(crowd.stdout.take().unwrap()).lines();

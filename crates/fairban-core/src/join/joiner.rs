@@ -105,7 +105,12 @@ impl Joiner {
             }
             return;
         }
-        if event.service == Service::Vpopmail && !self.believes_vpopmail(now, event, out) {
+        if event.service == Service::Vpopmail {
+            if !self.believes_vpopmail(now, event, out) {
+                return;
+            }
+        } else if !matches!(event.tells, Tells::Gap { .. }) && self.suspicion.next_of_others_is_doubtful() {
+            self.ignored.after_torn += 1;
             return;
         }
         let within_sshd = event.service == Service::Pam && event.protocol == Protocol::Ssh;
@@ -199,17 +204,18 @@ impl Joiner {
         }
         let has_echoes = matches!(event.service, Service::Dovecot | Service::Sshd | Service::Postfix);
         let (times, hidden) = unrolled(event);
-        let last = Attempt { outcome, again, ..attempt(event, source, now) };
+        let mut last = attempt(event, source, now);
+        (last.outcome, last.again) = (outcome, again);
         for _ in 1..times {
-            self.tell(now, &last, hidden, has_echoes, out);
+            self.tell(now, last.clone(), hidden, has_echoes, out);
         }
-        self.tell(now, &last, hidden, has_echoes, out);
+        self.tell(now, last, hidden, has_echoes, out);
     }
 
     /// Tells a try, the tries before it that the line does not name first.
-    fn tell(&mut self, now: Time, last: &Attempt, hidden: u16, has_echoes: bool, out: &mut VecDeque<Joined>) {
-        for index in 0..=hidden {
-            let mut attempt = if index < hidden { nameless(last) } else { last.clone() };
+    fn tell(&mut self, now: Time, last: Attempt, hidden: u16, has_echoes: bool, out: &mut VecDeque<Joined>) {
+        let before = (0..hidden).map(|_| nameless(&last)).collect::<Vec<_>>();
+        for mut attempt in before.into_iter().chain([last]) {
             if has_echoes {
                 self.echoes.claim(now, &mut attempt, out);
             }

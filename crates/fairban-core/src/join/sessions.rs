@@ -31,19 +31,31 @@ const LOGIN_TIME_MAX: Span = Span::minutes(10);
 const LATE_LINES: Span = Span::minutes(1);
 
 /// What names a session.
+///
+/// Integers, since maps compare many of them: what kind of key it is and a port, a process id or nothing, and an address
+/// or a session id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum Key {
-    Id(u64),
-    Port(IpAddr, u16),
-    Pid(IpAddr, u32),
+struct Key {
+    kind: u8,
+    number: u32,
+    bits: u128,
 }
 
 impl Key {
+    const ID: u8 = 0;
+
     fn of(event: &AuthEvent) -> Option<Key> {
+        // IPv4 addresses in the form that IPv6 has for them, as no source has it.
+        let bits = |source: IpAddr| match source {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
         match (event.session, event.source, event.port) {
-            (Session::Id(id), _, _) => Some(Key::Id(id)),
-            (_, Some(source), Some(port)) => Some(Key::Port(source, port)),
-            (Session::Pid(pid), Some(source), None) => Some(Key::Pid(source, pid)),
+            (Session::Id(id), _, _) => Some(Key { kind: Key::ID, number: 0, bits: u128::from(id) }),
+            (_, Some(source), Some(port)) => {
+                Some(Key { kind: 1, number: u32::from(port), bits: bits(source) })
+            }
+            (Session::Pid(pid), Some(source), None) => Some(Key { kind: 2, number: pid, bits: bits(source) }),
             _ => None,
         }
     }
@@ -100,7 +112,7 @@ impl Sessions {
     /// told of this one already.
     pub(super) fn attempt(&mut self, now: Time, event: &AuthEvent) -> Option<bool> {
         let Some(key) = Key::of(event) else { return Some(false) };
-        if let Key::Id(_) = key {
+        if key.kind == Key::ID {
             if let Some(ahead @ 1..) = self.ended.lookup(&key).filter(|_| event.outcome != Outcome::Success) {
                 *ahead -= 1;
                 return None;

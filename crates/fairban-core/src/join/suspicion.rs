@@ -5,7 +5,9 @@
 //! vchkpw has room for 155 bytes of name and secret together and the shortest line that reads as one of vchkpw's has
 //! about 70, so at most [`FORGED_MAX`] such lines can follow one torn record. They follow it directly, but their
 //! stamps are the client's, so no stamp ends the doubt: the next [`FORGED_MAX`] records of vchkpw are not believed,
-//! unless tcpserver's log shows a connection of the address they name, open or ended just now.
+//! unless tcpserver's log shows a connection of the address they name, open or ended just now. Nothing keeps the client
+//! from writing another daemon's lines: the next [`FORGED_MAX`] events of all other services together are not believed
+//! either, failures and logins alike.
 //!
 //! The alternatives are worse. Believing them lets anybody have any address banned. Doubting more of them, or for a
 //! time, lets a robot blind the log with one torn record. As it is, a robot that tears each third of its tries hides
@@ -33,6 +35,8 @@ const PROXIED_MIN: u64 = 100;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Suspicion {
     doubtful: u8,
+    /// The same of other services.
+    doubtful_others: u8,
     agreed: u64,
     contradicted: u64,
 }
@@ -41,6 +45,14 @@ impl Suspicion {
     /// A record of vchkpw without its end.
     pub(super) fn torn(&mut self) {
         self.doubtful = FORGED_MAX;
+        self.doubtful_others = FORGED_MAX;
+    }
+
+    /// Whether the next event of another service may be a client's text.
+    pub(super) fn next_of_others_is_doubtful(&mut self) -> bool {
+        let doubtful = self.doubtful_others > 0;
+        self.doubtful_others = self.doubtful_others.saturating_sub(1);
+        doubtful
     }
 
     /// Whether the next record of vchkpw needs a witness.

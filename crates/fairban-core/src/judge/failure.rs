@@ -296,7 +296,8 @@ impl Judge {
         let earlier = source.count_1024(kind);
         let weighed = source.episodes.iter().filter(|e| e.state == EpisodeState::Weighed).count();
         let mut added = Vec::with_capacity(4);
-        let blind = kind != Kind::Unknown && self.sights.is_blind(waiting.service, now);
+        let unseen = self.sights.is_blind(waiting.service, now);
+        let blind = kind != Kind::Unknown && unseen;
         let quick = waiting.gap_micros.is_some_and(|gap| Span::micros(gap) < weights::BLIND_GAP);
         let base = if blind && !quick {
             weights::BLIND.weight(earlier)
@@ -307,7 +308,10 @@ impl Judge {
         let Some(source) = self.sources.get_mut(waiting.unit.0) else { return };
         if strange && weighed == 2 && !source.has(SECOND) && !waiting.cut {
             source.flags |= SECOND;
-            added.push((Signal::SecondAccount, weights::SECOND_ACCOUNT));
+            // That none has succeeded is known only where successes are seen.
+            if !unseen {
+                added.push((Signal::SecondAccount, weights::SECOND_ACCOUNT));
+            }
         }
         if let Some(gap) = waiting.gap_micros.filter(|_| strange) {
             let left = weights::SPEED_SUM - Nats::raw(i32::from(source.speed));
@@ -406,7 +410,11 @@ impl Judge {
         if first {
             let limit = weights::LIMIT - self.prior.relief(now);
             // That nobody has logged in there is only known where logins are seen.
-            let seen = |weight| self.sights.temper(waiting.service, weight, now);
+            let blind = kind != Kind::Unknown && !self.sights.is_clear(waiting.service, now);
+            let seen = |earlier, quick: bool| {
+                let model = if blind && !quick { weights::BLIND } else { kind.model(false) };
+                self.sights.temper(waiting.service, model.weight(earlier), now)
+            };
             if let Some((key, net, score)) = self.prefixes.accused(unit, kind, now, limit, &self.limits, seen)
             {
                 self.ban_prefix(key, net, score, unit);
@@ -438,7 +446,7 @@ impl Judge {
 
     /// The identity of a name in the dictionary: its local part, for robots try it at every domain.
     pub(super) fn word(&self, name: &AccountKey) -> u64 {
-        self.accounts.id(&AccountKey::new(name.local_part())).0
+        self.accounts.id_of_local_part(name).0
     }
 
     /// The episode that a failure belongs to, if there is one: its own account's, or that of the account whose name it

@@ -3,8 +3,6 @@
 //! Entries come in by a success only, and no suspect can push one out: filling this table takes as many accounts as
 //! it has places. Familiarity is shared by all services of the host.
 
-use core::hash::Hasher as _;
-
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
@@ -30,8 +28,6 @@ impl AccountId {
 pub(crate) struct Known {
     /// Its name.
     pub(crate) key: AccountKey,
-    /// Which letters its local part holds: a quick no for distances.
-    letters: u64,
     /// Seconds of the last success.
     pub(crate) last: u32,
     /// Where it logged in.
@@ -77,22 +73,83 @@ impl Pair {
 
 /// All known accounts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Saved")]
 pub(crate) struct Accounts {
+    hash_key: [u8; 16],
+    known: Table<Known>,
+    pairs: u64,
+    #[serde(skip)]
+    local_parts: LocalParts,
+}
+
+/// What a snapshot has of them.
+#[derive(Deserialize)]
+struct Saved {
     hash_key: [u8; 16],
     known: Table<Known>,
     pairs: u64,
 }
 
+impl From<Saved> for Accounts {
+    fn from(saved: Saved) -> Accounts {
+        let Saved { hash_key, known, pairs } = saved;
+        let mut local_parts = LocalParts::default();
+        known.iter().for_each(|(id, known)| local_parts.add(id, &known.key));
+        Accounts { hash_key, known, pairs, local_parts }
+    }
+}
+
+/// Known accounts by the length of their local parts, each with the set of its letters: who looks for names near another
+/// reads a few lines of these and hardly any account.
+#[derive(Clone, Debug, Default)]
+struct LocalParts {
+    by_length: Vec<Vec<(u64, u64)>>,
+}
+
+impl LocalParts {
+    fn add(&mut self, id: u64, key: &AccountKey) {
+        let name = key.local_part();
+        if self.by_length.len() <= name.len() {
+            self.by_length.resize(name.len() + 1, Vec::new());
+        }
+        self.by_length[name.len()].push((letters(name), id));
+    }
+
+    fn remove(&mut self, id: u64, key: &AccountKey) {
+        if let Some(same_length) = self.by_length.get_mut(key.local_part().len())
+            && let Some(at) = same_length.iter().position(|(_, other)| *other == id)
+        {
+            same_length.swap_remove(at);
+        }
+    }
+
+    /// Accounts whose local parts may be within edit distance `max`. In no order that means anything.
+    fn near(&self, name: &[u8], max: usize) -> impl Iterator<Item = u64> {
+        let mask = letters(name);
+        let last = (name.len() + max + 1).min(self.by_length.len());
+        let alike = self.by_length.get(name.len().saturating_sub(max)..last).unwrap_or_default();
+        let fits = move |(letters, _): &&(u64, u64)| (letters ^ mask).count_ones() as usize <= 2 * max;
+        alike.iter().flatten().filter(fits).map(|(_, id)| *id)
+    }
+}
+
 impl Accounts {
     pub(crate) fn new(key: [u8; 16]) -> Accounts {
-        Accounts { hash_key: key, known: Table::new(key), pairs: 0 }
+        Accounts { hash_key: key, known: Table::new(key), pairs: 0, local_parts: LocalParts::default() }
     }
 
     /// The identity of a name.
     pub(crate) fn id(&self, key: &AccountKey) -> AccountId {
-        let mut hasher = SipHasher13::new_with_key(&self.hash_key);
-        hasher.write(key.as_bytes());
-        AccountId(hasher.finish())
+        self.id_of(key.as_bytes())
+    }
+
+    fn id_of(&self, name: &[u8]) -> AccountId {
+        AccountId(SipHasher13::new_with_key(&self.hash_key).hash(name))
+    }
+
+    /// The identity of a name's local part, as if it were a name.
+    pub(crate) fn id_of_local_part(&self, key: &AccountKey) -> AccountId {
+        self.id_of(key.local_part().trim_ascii())
     }
 
     /// The account, if it ever succeeded.
@@ -116,9 +173,9 @@ impl Accounts {
     }
 
     /// Whether the account is familiar at the source.
-    pub(crate) fn is_familiar(&self, id: AccountId, unit: Unit, now: Time) -> bool {
+    pub(crate) fn is_familiar(&mut self, id: AccountId, unit: Unit, now: Time) -> bool {
         let now = secs_u32(now);
-        self.known(id).is_some_and(|known| {
+        self.known.get_mut(id.0).is_some_and(|known| {
             known.pairs.iter().any(|pair| pair.unit == unit && pair.familiar_from <= now)
         })
     }
@@ -136,17 +193,19 @@ impl Accounts {
         let mut gone = Vec::new();
         if self.known.get(id.0).is_none() && self.known.len() >= limits.accounts as usize {
             let victim = self.known.victim(32, |known| Some(known.last));
-            if let Some(known) = victim.and_then(|victim| self.known.remove(victim)) {
+            if let Some((id, known)) =
+                victim.and_then(|victim| self.known.remove(victim).map(|known| (victim, known)))
+            {
+                self.local_parts.remove(id, &known.key);
                 self.pairs -= known.pairs.len() as u64;
                 gone.extend(known.pairs.iter().filter(|pair| pair.admitted).map(|pair| pair.unit));
             }
         }
         let secs = secs_u32(now);
-        let known = self.known.entry(id.0, || Known {
-            key: key.clone(),
-            letters: letters(key.local_part()),
-            last: secs,
-            pairs: Vec::new(),
+        let local_parts = &mut self.local_parts;
+        let known = self.known.entry(id.0, || {
+            local_parts.add(id.0, key);
+            Known { key: key.clone(), last: secs, pairs: Vec::new() }
         });
         known.last = secs;
         if known.pairs.len() >= limits.sources_per_account as usize
@@ -181,11 +240,15 @@ impl Accounts {
 
     /// Whether some known account's local part is within edit distance `max` of this one.
     pub(crate) fn has_near(&self, local_part: &[u8], max: usize) -> bool {
-        let mask = letters(local_part);
-        self.known.iter().any(|(_, known)| {
-            (known.letters ^ mask).count_ones() as usize <= 2 * max
-                && distance_at_most(known.key.local_part(), local_part, max)
-        })
+        self.local_parts
+            .near(local_part, max)
+            .filter_map(|id| self.known.get(id))
+            .any(|known| distance_at_most(known.key.local_part(), local_part, max))
+    }
+
+    /// Reads the index where an account would stand; what it returns means nothing.
+    pub(crate) fn warm(&self, id: AccountId) -> u32 {
+        self.known.warm(id.0)
     }
 
     /// Accounts that are familiar at a source, with their pairs: for explanations only, it walks the table.

@@ -14,6 +14,9 @@ use crate::weights::{self, Kind};
 
 /// Members that must have accused themselves before a prefix is judged.
 pub(crate) const MEMBERS_MIN: u16 = 4;
+/// Four members that fail within this time before another one are a machine's rhythm: four of
+/// [`weights::BLIND_GAP`]. People of a large carrier come as close by chance, but not often.
+const QUICK_FOUR: Span = Span::minutes(2);
 
 /// A prefix as a key: the masked unit with the length in its lowest byte (all our lengths leave that byte free).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,6 +49,8 @@ struct Prefix {
     accused: u16,
     /// The last units that opened: their pending failures are weighed early with those that follow.
     recent: [u64; 4],
+    /// Seconds of the last four accusations, the youngest first.
+    accused_at: [u32; 4],
     strikes: u8,
     banned_until: u32,
     ban_id: u64,
@@ -106,7 +111,8 @@ impl Prefixes {
     }
 
     /// A stranger's first failure stayed. Returns the narrowest prefix whose own sum has reached `limit`. `seen` says
-    /// what is left of a weight where the log may not show who logs in.
+    /// what it weighs after so many of its kind (in 1/1024), and whether members fail in a machine's rhythm: less where the
+    /// log may not show who logs in.
     pub(crate) fn accused(
         &mut self,
         unit: Unit,
@@ -114,7 +120,7 @@ impl Prefixes {
         now: Time,
         limit: Nats,
         limits: &Limits,
-        seen: impl Fn(Nats) -> Nats,
+        seen: impl Fn(u64, bool) -> Nats,
     ) -> Option<(PrefixKey, IpNet, Nats)> {
         let mut convicted = None;
         for (key, net) in around(unit) {
@@ -125,7 +131,11 @@ impl Prefixes {
             let prefix = self.table.entry(key.0, Prefix::default);
             prefix.settle(now);
             let earlier = u64::from(prefix.counts[kind.index()]) * 16;
-            prefix.score += seen(kind.model(false).weight(earlier));
+            let quick = prefix.accused_at[3] != 0
+                && now.since(Time::from_secs(i64::from(prefix.accused_at[3]))) < QUICK_FOUR;
+            prefix.accused_at.rotate_right(1);
+            prefix.accused_at[0] = secs_u32(now);
+            prefix.score += seen(earlier, quick);
             prefix.counts[kind.index()] = prefix.counts[kind.index()].saturating_add(64);
             prefix.accused = prefix.accused.saturating_add(1);
             if prefix.accused >= MEMBERS_MIN && prefix.score >= limit && convicted.is_none() {

@@ -95,14 +95,20 @@ impl Judge {
 
     /// The name under which an account is judged at a source, if that is not the one the log has: the form that is
     /// familiar there; else, once the default domain is shown, the full one.
-    pub(super) fn form_judged(&self, service: Service, key: &AccountKey, unit: Unit) -> Option<AccountKey> {
+    pub(super) fn form_judged(
+        &mut self,
+        service: Service,
+        key: &AccountKey,
+        unit: Unit,
+    ) -> Option<AccountKey> {
         let realm = self.realm.shown.as_deref()?;
         let (other, full) = match self.realm.full_form(key) {
             Some(full) => (full, true),
             None if key.domain() == Some(realm) => (AccountKey::new(key.local_part()), false),
             None => return None,
         };
-        let familiar = |key: &AccountKey| self.accounts.is_familiar(self.accounts.id(key), unit, self.now);
+        let (accounts, now) = (&mut self.accounts, self.now);
+        let mut familiar = |key: &AccountKey| accounts.is_familiar(accounts.id(key), unit, now);
         let shell = matches!(service, Service::Sshd | Service::Pam);
         let takes_other = !familiar(key) && (full && !shell || familiar(&other));
         takes_other.then_some(other)

@@ -7,7 +7,7 @@
 use core::net::IpAddr;
 
 use super::outage::Change;
-use super::pending::pair_key;
+use super::pending::{Waiting, pair_key};
 use super::prefixes::around;
 use super::source::{EpisodeState, HIT, HUB, PROXY, Unit, secs_u32};
 use super::{Case, Judge};
@@ -30,6 +30,8 @@ const UNTAGGED_TRIES_MAX: u16 = 6;
 /// An office of a dozen may have a program each that fails once before it logs in; a robot that owns an account and
 /// logs in within each session gains so many guesses, once.
 const UNNAMED_MAX: u8 = 16;
+/// The same where the success was of another session: less likely the same person's.
+const UNNAMED_ELSEWHERE_MAX: u8 = 8;
 /// After a hit, the pair becomes familiar only when this much time has passed.
 const QUARANTINE: Span = Span::hours(24);
 
@@ -39,6 +41,7 @@ impl Judge {
         self.sights.note(attempt.service, true, now);
         let (Some(id), Account::Known(key) | Account::Cut(key)) = (case.id, &attempt.account) else {
             self.excuse_hidden(unit, 1);
+            self.unnamed_success(unit, attempt.service, 1);
             return;
         };
         let mut news = true;
@@ -93,7 +96,7 @@ impl Judge {
             return;
         }
         let may_forgive = others < weights::LIMIT.scaled(1, 2);
-        let excused = self.excuse(unit, id.low(), key, may_forgive);
+        let excused = self.excuse(unit, id, key, may_forgive);
         self.excuse_hidden(unit, 1);
         if (excused || !known)
             && let Some(source) = self.sources.get_mut(unit.0)
@@ -140,11 +143,11 @@ impl Judge {
     }
 
     /// Excuses the failures of an account and of its near misses. Returns whether there were any.
-    fn excuse(&mut self, unit: Unit, account: u32, key: &AccountKey, may_forgive: bool) -> bool {
+    fn excuse(&mut self, unit: Unit, id: super::AccountId, key: &AccountKey, may_forgive: bool) -> bool {
+        let account = id.low();
         let Some(source) = self.sources.get(unit.0) else { return false };
         let candidates: Vec<(u32, EpisodeState)> =
             source.episodes.iter().map(|episode| (episode.account, episode.state)).collect();
-        let id = self.accounts.id(key);
         let mut any = false;
         let own_main =
             source.episodes.iter().find(|e| e.account == account).map(super::source::Episode::judged_as);
@@ -255,7 +258,7 @@ impl Judge {
     }
 
     /// The end of a session that tells how many of its tries succeeded, without naming them: each excuses one pending
-    /// failure of that session, for a bounded number of accounts a source. The rest is due as if it had failed alone.
+    /// failure of that service, its own session's first, for a bounded number of accounts a source. The rest is due as if it had failed alone.
     pub(super) fn session_end(
         &mut self,
         address: IpAddr,
@@ -267,29 +270,59 @@ impl Judge {
         if successes > 0 {
             self.sights.note(service, true, now);
         }
-        let Some(source) = self.sources.get(unit.0) else { return };
-        let of_session: Vec<u32> = source
-            .episodes
-            .iter()
-            .rev()
-            .filter(|episode| episode.state == EpisodeState::Pending)
-            .map(|episode| episode.account)
-            .filter(|&account| {
-                self.pending.get(unit, account).is_some_and(|w| w.session == session && w.service == service)
-            })
-            .collect();
-        let mut left = successes;
-        for account in of_session {
-            let Some(source) = self.sources.get_mut(unit.0) else { return };
-            if left > 0 && source.excused_unnamed < UNNAMED_MAX {
-                left -= 1;
-                source.excused_unnamed += 1;
-                self.excuse_pending(unit, account);
-            } else if let Some(waiting) = self.pending.get(unit, account) {
+        let own = |waiting: &Waiting| waiting.service == service && waiting.session == session;
+        let left = self.excuse_unnamed(unit, successes, UNNAMED_MAX, own);
+        for account in self.waiting(unit, own) {
+            if let Some(waiting) = self.pending.get(unit, account) {
                 let due = now.max(waiting.time.plus(weights::PLAIN_PENDING));
                 self.pending.postpone(unit, account, due);
             }
         }
+        self.unnamed_success(unit, service, left);
+    }
+
+    /// Somebody logged in whom no line names: credit as for an account's first success, in sum no more than accounts
+    /// get, and an excuse for failures of sessions before. Who mistypes may connect again.
+    fn unnamed_success(&mut self, unit: Unit, service: Service, successes: u16) {
+        let now = self.now;
+        if successes > 0
+            && let Some(source) = self.sources.get_mut(unit.0)
+            && Nats::raw(i32::from(source.credit)) > weights::CREDIT_SUM
+        {
+            source.open = 0;
+            self.credit(unit, now);
+        }
+        self.excuse_unnamed(unit, successes, UNNAMED_ELSEWHERE_MAX, |waiting| waiting.service == service);
+    }
+
+    /// Excuses pending failures, the latest first, for a bounded number of accounts a source; returns how many successes
+    /// are left.
+    fn excuse_unnamed(
+        &mut self,
+        unit: Unit,
+        mut successes: u16,
+        max: u8,
+        of: impl Fn(&Waiting) -> bool,
+    ) -> u16 {
+        for account in self.waiting(unit, of) {
+            match self.sources.get_mut(unit.0) {
+                Some(source) if successes > 0 && source.excused_unnamed < max => {
+                    source.excused_unnamed += 1;
+                }
+                _ => break,
+            }
+            successes -= 1;
+            self.excuse_pending(unit, account);
+        }
+        successes
+    }
+
+    /// Accounts of a source whose failures wait, the latest first.
+    fn waiting(&self, unit: Unit, of: impl Fn(&Waiting) -> bool) -> Vec<u32> {
+        let episodes = self.sources.get(unit.0).map_or(&[][..], |source| &source.episodes);
+        let pending = episodes.iter().rev().filter(|episode| episode.state == EpisodeState::Pending);
+        let accounts = pending.map(|episode| episode.account);
+        accounts.filter(|&account| self.pending.get(unit, account).is_some_and(&of)).collect()
     }
 
     /// The pair becomes familiar (at once, or after a quarantine when it was a hit), and the source a client.

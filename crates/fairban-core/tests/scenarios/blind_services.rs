@@ -142,3 +142,63 @@ fn rotation_in_a_slash_24_at_a_blind_service_is_caught() {
     println!("rotation in a /24 at a blind service: {leaked} guesses of 400");
     assert!(leaked <= 60, "{leaked}");
 }
+
+/// Thirty pupils whose first logins come within ten minutes; every second one mistypes, one has a wrong name. Their
+/// successes are not in the log.
+fn class(start: f64, source: &str) -> Vec<fairban_core::event::AuthEvent> {
+    let mut traffic = vec![unknown(start + 200.0, source, &no_one(1))];
+    for n in (0..30).step_by(2) {
+        traffic.push(wrong_unseen(start + n as f64 * 20.0, source, &absent(n)));
+    }
+    traffic
+}
+
+#[test]
+fn a_class_that_mistypes_at_a_blind_service_is_spared() {
+    let mut world = World::cold();
+    let mut traffic = Vec::new();
+    for n in 0..200 {
+        traffic.push(wrong(n as f64 * 30.0, &format!("203.0.{}.9", n % 60), &user(n % 60), "typo"));
+    }
+    traffic.extend(class(2.0 * HOUR, "203.0.113.1"));
+    world.play(traffic);
+    world.wait_until(4.0 * HOUR);
+    world.assert_spared("203.0.113.1");
+}
+
+#[test]
+fn rotation_over_existing_accounts_at_a_blind_service_is_caught() {
+    let mut world = World::cold();
+    let mut traffic = Vec::new();
+    for n in 0..200 {
+        traffic.push(wrong(n as f64 * 30.0, &format!("203.0.{}.9", n % 60), &user(n % 60), "typo"));
+    }
+    let sources: Vec<String> = (0..250).map(|n| host("198.51.100", n)).collect();
+    for n in 0..1_000 {
+        traffic.push(wrong_unseen(2.0 * HOUR + n as f64 * 10.0, &sources[n % 250], &absent(n)));
+    }
+    world.play(traffic);
+    let leaked = world.leaked(&sources);
+    println!("rotation over existing accounts at a blind service: {leaked} guesses of 1000");
+    assert!(leaked <= 200, "{leaked}");
+}
+
+#[test]
+fn a_carrier_net_at_a_blind_service_is_spared_though_people_mistype_all_day() {
+    let mut world = World::cold();
+    let (mut chance, mut traffic) = (Chance::new(77), Vec::new());
+    for n in 0..1_500 {
+        // Two phones with an old password, and typos of sixty people, from addresses that change each time.
+        let source = host("100.77.3", chance.below(60));
+        let now = f64::from(n) * 60.0;
+        if n % 20 == 0 {
+            traffic.push(wrong_unseen(now, &source, &user(5 + n as usize % 2)));
+        } else if chance.is(0.06) {
+            traffic.push(wrong_unseen(now, &source, &absent(chance.below(60))));
+        }
+    }
+    world.play(traffic);
+    for n in 0..60 {
+        world.assert_spared(&host("100.77.3", n));
+    }
+}

@@ -95,7 +95,6 @@ fn shown_domains_survive_a_restart() {
     let mut world = World::settled();
     both_forms(&mut world, 6, 4);
     let bytes = world.engine.snapshot();
-    let config = fairban_core::engine::Config { key: [7; 16], allow: Vec::new(), narrate: true };
-    world.engine = fairban_core::engine::Engine::restore(&bytes, config).expect("just written");
+    world.engine = fairban_core::engine::Engine::restore(&bytes, config()).expect("just written");
     assert_bare_names_weigh_nothing(&mut world);
 }

@@ -94,3 +94,42 @@ fn a_robot_that_owns_an_account_and_logs_in_within_each_session_is_caught_or_bou
         world.assert_caught("a robot that logs in within each session", CLIENT, 30);
     });
 }
+
+/// Thirty people of one address log in at Postfix within ten minutes: every second one fails in a session of its own
+/// before, and no line names a success.
+#[test]
+fn a_class_whose_logins_no_line_names_is_spared() {
+    everywhere(|world| {
+        let mut traffic = Vec::new();
+        for n in 0..30 {
+            let (now, pid) = (world.start + n as f64 * 20.0, 500 + 2 * n as u32);
+            if n % 2 == 0 {
+                traffic.push(smtpd_connect(now, CLIENT, pid));
+                traffic.push(refused(now + 2.0, pid, &absent(n)));
+                traffic.push(smtpd_disconnect(now + 3.0, CLIENT, pid, 0, 1));
+            }
+            traffic.push(smtpd_connect(now + 40.0, CLIENT, pid + 1));
+            traffic.push(smtpd_disconnect(now + 43.0, CLIENT, pid + 1, 1, 1));
+        }
+        world.play(traffic);
+        world.wait_until(world.start + HOUR);
+        world.assert_spared(CLIENT);
+    });
+}
+
+#[test]
+fn a_robot_that_owns_an_account_gains_a_handful_of_guesses_by_unnamed_logins() {
+    where_settled(|world| {
+        let mut traffic = Vec::new();
+        for n in 0..300 {
+            let (now, pid) = (world.start + n as f64 * 60.0, 500 + 2 * n as u32);
+            traffic.push(smtpd_connect(now, CLIENT, pid));
+            traffic.push(refused(now + 2.0, pid, &absent(n)));
+            traffic.push(smtpd_disconnect(now + 3.0, CLIENT, pid, 0, 1));
+            traffic.push(smtpd_connect(now + 10.0, CLIENT, pid + 1));
+            traffic.push(smtpd_disconnect(now + 13.0, CLIENT, pid + 1, 1, 1));
+        }
+        world.play(traffic);
+        world.assert_caught("a robot with unnamed logins of its own", CLIENT, 24);
+    });
+}

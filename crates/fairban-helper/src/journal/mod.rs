@@ -6,11 +6,12 @@
 
 mod entry;
 mod follow;
+mod running;
 mod trust;
 
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
@@ -20,6 +21,7 @@ use crate::config::{Config, Journal};
 use crate::protocol::{Job, Message, text};
 
 use follow::{Follower, Records};
+pub(crate) use running::Running;
 use trust::Users;
 
 /// Short lives without a single entry, in a row, after which a cursor is given up for the time within it.
@@ -31,6 +33,7 @@ pub(crate) struct Reader {
     config: Journal,
     users: Users,
     channel: Channel,
+    running: Running,
 }
 
 /// Where the next `journalctl` begins.
@@ -44,10 +47,21 @@ enum From {
 
 impl Reader {
     /// Reads what the wall will hide.
-    pub(crate) fn new(config: &Config, journalctl: &Path, channel: &Channel) -> Option<Self> {
+    pub(crate) fn new(
+        config: &Config,
+        journalctl: &Path,
+        channel: &Channel,
+        running: &Running,
+    ) -> Option<Self> {
         let config = config.journal.clone()?;
         let users = Users::parse(&std::fs::read_to_string("/etc/passwd").unwrap_or_default());
-        Some(Self { journalctl: journalctl.to_owned(), config, users, channel: channel.clone() })
+        Some(Self {
+            journalctl: journalctl.to_owned(),
+            config,
+            users,
+            channel: channel.clone(),
+            running: running.clone(),
+        })
     }
 
     /// Follows for ever; returns when the daemon has gone.
@@ -111,15 +125,16 @@ impl Reader {
         };
         // Both are pipes, as `command` asked for.
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        self.running.put(child);
         let complaints = thread::spawn(move || stderr.map_or_else(String::new, last_words));
         if let Some(stdout) = stdout {
-            let mut records = Records::new(BufReader::with_capacity(64 * 1024, stdout));
-            if let Err(error) = self.pump(&mut records, follower) {
-                end(child);
-                return Err(error);
-            }
+            self.pump(&mut Records::new(BufReader::with_capacity(64 * 1024, stdout)), follower)?;
         }
-        let status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let status = match self.running.end() {
+            Some(Ok(status)) => status.to_string(),
+            Some(Err(error)) => error.to_string(),
+            None => "we ended it".to_owned(),
+        };
         let complaints = complaints.join().unwrap_or_default();
         Ok(if complaints.is_empty() { status } else { format!("{status}: {complaints}") })
     }
@@ -162,9 +177,11 @@ impl Reader {
         let mut command = self.command();
         command.args(["--lines=1", &format!("--cursor={cursor}")]).stderr(Stdio::null());
         let mut child = command.spawn().ok()?;
-        let mut records = Records::new(BufReader::new(child.stdout.take()?));
+        let stdout = child.stdout.take()?;
+        self.running.put(child);
+        let mut records = Records::new(BufReader::new(stdout));
         let there = records.next_record().and_then(entry::Entry::parse).map(|entry| entry.cursor);
-        end(child);
+        self.running.end();
         there
     }
 
@@ -189,13 +206,6 @@ fn match_arguments(groups: &[Vec<String>]) -> Vec<&str> {
         .map(|group| group.iter().map(String::as_str).collect())
         .collect();
     groups.join(&"+")
-}
-
-/// Ends a program that we need no longer.
-fn end(mut child: Child) {
-    // It may have ended by itself.
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 /// The last of what a program complained about, escaped. Reads to the end, so that it never waits for us.

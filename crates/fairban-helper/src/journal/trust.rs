@@ -52,6 +52,8 @@ struct Service {
     users: &'static [&'static str],
     /// Its programs' file names.
     programs: &'static [&'static str],
+    /// Programs that carry its standard error to syslog, and anybody's else.
+    carriers: &'static [&'static str],
     /// Directories that hold nothing but its programs.
     directories: &'static [&'static str],
     /// Its units; a `@` at the end takes all instances.
@@ -64,6 +66,7 @@ const SERVICES: [Service; 5] = [
         messages: &[],
         users: &[],
         programs: &["sshd", "sshd-session", "sshd-auth"],
+        carriers: &[],
         directories: &[],
         // Whoever logs in stands in its unit at first, so the unit alone proves nothing.
         units: &[],
@@ -73,6 +76,7 @@ const SERVICES: [Service; 5] = [
         messages: &[],
         users: &["dovecot", "dovenull"],
         programs: &["dovecot"],
+        carriers: &[],
         directories: &["dovecot"],
         units: &["dovecot.service"],
     },
@@ -81,6 +85,7 @@ const SERVICES: [Service; 5] = [
         messages: &[],
         users: &["postfix"],
         programs: &[],
+        carriers: &[],
         directories: &["postfix"],
         units: &["postfix.service", "postfix@"],
     },
@@ -89,6 +94,7 @@ const SERVICES: [Service; 5] = [
         messages: &[b"vchkpw-"],
         users: &["vpopmail", "vchkpw", "qmaild"],
         programs: &["vchkpw", "vchangepw", "vpopmaild", "qmail-smtpd", "qmail-popup"],
+        carriers: &[],
         directories: &[],
         units: &[],
     },
@@ -96,17 +102,8 @@ const SERVICES: [Service; 5] = [
         identifiers: &["tcpserver", "sslserver", "sslhandle"],
         messages: &[b"tcpserver: ", b"sslserver: ", b"sslhandle: "],
         users: &["vpopmail", "vchkpw", "qmaild", "qmaill"],
-        // The last two carry a superserver's standard error to syslog.
-        programs: &[
-            "tcpserver",
-            "sslserver",
-            "sslhandle",
-            "vchkpw",
-            "qmail-smtpd",
-            "qmail-popup",
-            "splogger",
-            "logger",
-        ],
+        programs: &["tcpserver", "sslserver", "sslhandle", "vchkpw", "qmail-smtpd", "qmail-popup"],
+        carriers: &["splogger", "logger"],
         directories: &[],
         units: &[],
     },
@@ -128,7 +125,7 @@ pub(super) fn judge(entry: &Entry, users: &Users, trusted_uids: &[u32]) -> Trust
         uid.is_some_and(|uid| uid == 0 || users.has(service.users, uid) || trusted_uids.contains(&uid));
     match (right_user, service.is_from(entry)) {
         (true, true) => Trust::Counts,
-        (false, true) if entry.exe.bytes().is_some() => Trust::SetAside,
+        (false, _) if entry.exe.bytes().is_some_and(|exe| service.is_program(exe)) => Trust::SetAside,
         _ => Trust::Forged,
     }
 }
@@ -147,20 +144,27 @@ impl Service {
         let of_unit = entry.unit.bytes().is_some_and(|unit| named(self.units, unit, b"@"));
         match (entry.exe.bytes(), entry.comm.bytes()) {
             _ if of_unit => true,
-            (Some(exe), _) => self.is_program(exe),
-            (None, Some(comm)) => self.programs.iter().any(|program| program.as_bytes() == comm),
+            (Some(exe), _) => self.is_program(exe) || is(self.carriers, file_name(exe)),
+            (None, Some(comm)) => is(self.programs, comm) || is(self.carriers, comm),
             (None, None) => true,
         }
     }
 
     fn is_program(&self, exe: &[u8]) -> bool {
-        // A program that was replaced while it ran.
-        let exe = exe.strip_suffix(b" (deleted)").unwrap_or(exe);
-        let mut parts = exe.split(|byte| *byte == b'/').rev();
-        let name = parts.next().unwrap_or_default();
-        let is = |known: &[&str], part: &[u8]| known.iter().any(|known| known.as_bytes() == part);
-        is(self.programs, name) || is_of_system(exe) && parts.any(|part| is(self.directories, part))
+        let in_directory =
+            || exe.split(|byte| *byte == b'/').rev().skip(1).any(|part| is(self.directories, part));
+        is(self.programs, file_name(exe)) || is_of_system(exe) && in_directory()
     }
+}
+
+fn is(known: &[&str], name: &[u8]) -> bool {
+    known.iter().any(|known| known.as_bytes() == name)
+}
+
+fn file_name(exe: &[u8]) -> &[u8] {
+    // A program that was replaced while it ran.
+    let exe = exe.strip_suffix(b" (deleted)").unwrap_or(exe);
+    exe.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 /// Whether a path is where packages and administrators put programs.

@@ -15,18 +15,28 @@ use serde_json::json;
 use crate::Driver;
 
 /// A script that plays `journalctl`, in a directory with what it reads. `$here` is that directory, `$all` its arguments.
-struct Play(tempfile::TempDir);
+///
+/// `$here/live` is a pipe; [`WAITS`] reads from it as long as the play lasts, as a follower does that has nothing to say.
+struct Play {
+    dir: tempfile::TempDir,
+    live: fs::File,
+}
 
 impl Play {
     fn new(script: &str) -> Self {
-        let play = Self(tempfile::tempdir().unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("live");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        // Open for both, so that nobody waits for the other to open it.
+        let live = fs::OpenOptions::new().read(true).write(true).open(pipe).unwrap();
+        let play = Self { dir, live };
         play.file("journalctl", &format!("#!/bin/sh\nhere=$(dirname \"$0\")\nall=\"$*\"\n{script}\n"));
         fs::set_permissions(play.program(), fs::Permissions::from_mode(0o755)).unwrap();
         play
     }
 
     fn path(&self) -> &Path {
-        self.0.path()
+        self.dir.path()
     }
 
     fn program(&self) -> PathBuf {
@@ -73,24 +83,15 @@ fn numbers(driver: &Driver) -> Vec<u64> {
     driver.lines.iter().map(number).collect()
 }
 
-const WAITS: &str = "exec sleep 100000";
+const WAITS: &str = "exec cat $here/live";
 
 #[test]
 fn entries_become_lines_as_they_are_written() {
-    let play = Play::new("exec cat $here/live");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        play.path().join("live"),
-        rustix::fs::FileType::Fifo,
-        0o600.into(),
-        0,
-    )
-    .unwrap();
+    let mut play = Play::new(WAITS);
     let mut driver = play.start(Journal::of_services());
     driver.until_ready();
-    let mut live = fs::OpenOptions::new().write(true).open(play.path().join("live")).unwrap();
     for number in 1..=3 {
-        live.write_all(entry(number).as_bytes()).unwrap();
+        play.live.write_all(entry(number).as_bytes()).unwrap();
         driver.until_lines(number as usize);
     }
     assert_eq!(
@@ -159,7 +160,7 @@ fn when_a_worker_dies_the_next_goes_on_behind_the_last_batch() {
     play.entries("second", 5..=5);
     let journal = Journal { trusted_uids: vec![89], ..Journal::default() };
     let at_four =
-        "case $all in *--lines=1*) cat $here/at;; *i=4\\;*) cat $here/second; exec sleep 100000;; esac";
+        "case $all in *--lines=1*) cat $here/at;; *i=4\\;*) cat $here/second; exec cat $here/live;; esac";
     play.file("journalctl.new", &format!("#!/bin/sh\nhere=$(dirname \"$0\")\nall=\"$*\"\n{at_four}\n"));
     fs::set_permissions(play.path().join("journalctl.new"), fs::Permissions::from_mode(0o755)).unwrap();
     play.entries("at", 4..=4);
@@ -266,6 +267,36 @@ fn a_host_without_journalctl_is_told() {
     let config = Config { journal: Some(Journal::default()), ..Config::default() };
     let mut driver = Driver::start_with(Path::new("/usr/bin/there-is-no-journalctl"), config);
     driver.until_said("/usr/bin/there-is-no-journalctl: No such file or directory");
+}
+
+#[test]
+fn what_stands_for_journalctl_stands_behind_the_wall() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret"), "secret").unwrap();
+    let play = Play::new(&format!(
+        "read word < {outside}/secret || word=refused
+        echo x > $here/written || word=\"$word refused\"
+        kill -0 1 || word=\"$word refused\"
+        printf '{{\"__CURSOR\":\"i=1\",\"__REALTIME_TIMESTAMP\":\"1\",\"_UID\":\"0\",\"SYSLOG_IDENTIFIER\":\"x\",\"MESSAGE\":\"%s\"}}\\n' \"$word\"
+        {WAITS}",
+        outside = outside.path().display()
+    ));
+    let mut driver = play.start(Journal::default());
+    driver.until_lines(1);
+    assert!(driver.lines[0].ends_with(" x: refused refused refused"), "{}", driver.lines[0]);
+    assert!(!play.path().join("written").exists());
+}
+
+#[test]
+fn journalctl_ends_with_its_worker() {
+    let play = Play::new(&format!("echo \"{{\\\"__CURSOR\\\":\\\"i=$$\\\"}}\"; {WAITS}"));
+    let mut driver = play.start(Journal::default());
+    driver.until(|driver, _| driver.helper.config().journal.as_ref().unwrap().cursor.is_some());
+    let cursor = driver.helper.config().journal.as_ref().unwrap().cursor.clone().unwrap();
+    let pid = Pid::from_raw(cursor[2..].parse().unwrap()).unwrap();
+    rustix::process::test_kill_process(pid).unwrap();
+    driver.helper.end().unwrap();
+    assert!(rustix::process::test_kill_process(pid).is_err());
 }
 
 /// With systemd's own programs. A `systemd-journald` must run, and the test as root.

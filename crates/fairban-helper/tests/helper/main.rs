@@ -2,6 +2,8 @@
 //!
 //! Nothing here sleeps: a test waits for the message that must come, with a limit.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod journal;
 mod network;
 mod workers;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use fairban_helper::protocol::{Ready, Transport};
 use fairban_helper::{Config, Gone, Helper, Launch, Message};
+use fairban_wall::Identity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Longest wait for a message; far more than any needs.
@@ -31,11 +34,17 @@ impl Driver {
     }
 
     fn start_with(journalctl: &Path, config: Config) -> Self {
-        let launch = Launch {
-            program: PathBuf::from(env!("CARGO_BIN_EXE_fairban-helper")),
-            journalctl: journalctl.to_owned(),
-            identity: None,
-        };
+        Self::launch(journalctl, None, config)
+    }
+
+    fn start_as(uid: u32, config: Config) -> Self {
+        let identity = Identity { uid, gid: uid, groups: Vec::new() };
+        Self::launch(Path::new("/usr/bin/journalctl"), Some(identity), config)
+    }
+
+    fn launch(journalctl: &Path, identity: Option<Identity>, config: Config) -> Self {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_fairban-helper"));
+        let launch = Launch { program, journalctl: journalctl.to_owned(), identity };
         Self { helper: Helper::start(&launch, config).unwrap(), lines: Vec::new(), pid: 0 }
     }
 

@@ -95,6 +95,27 @@ fn it_stands_behind_its_wall() {
 }
 
 #[test]
+fn root_gives_it_a_user_of_its_own() {
+    const NOBODY: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        let mut driver = Driver::start_as(rustix::process::getuid().as_raw() + 1, udp());
+        assert!(driver.next().is_err(), "only root can");
+        return;
+    }
+    let mut driver = Driver::start_as(NOBODY, udp());
+    driver.until_ready();
+    for process in [driver.pid, driver.helper.keeper_pid()] {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        assert!(status.contains(&format!("\nUid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}\n")), "{status}");
+        assert!(status.contains("\nCapBnd:\t0000000000000000\n"), "{status}");
+    }
+    let first = driver.pid;
+    kill(first);
+    driver.until_ready();
+    assert_ne!(driver.pid, first);
+}
+
+#[test]
 fn a_stranger_who_starts_it_is_told() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_fairban-helper"))
         .stdin(std::process::Stdio::null())

@@ -16,8 +16,8 @@ use core::net::IpAddr;
 
 use fairban_core::account::{Account, AccountKey};
 use fairban_core::event::{AuthEvent, Mechanism, Outcome, Protocol, Service, Session, Tells};
-use memchr::memmem;
 
+use super::fields;
 use super::sshd::address;
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
@@ -75,7 +75,7 @@ fn unnamed(remark: &Remark<'_>) -> Reading {
 fn looks_like_login(text: &[u8]) -> bool {
     [&b"authentication fail"[..], b"authentication success"]
         .iter()
-        .any(|words| memmem::find(text, words).is_some())
+        .any(|words| fields::find(text, words).is_some())
 }
 
 /// Tries that were all told before are told again at the end of a conversation.
@@ -143,7 +143,7 @@ impl<'a> Remark<'a> {
         }
         let open = memchr::memchr(b'(', body)?;
         let colon = open + memchr::memchr(b':', &body[open..])?;
-        let close = colon + memmem::find(&body[colon..], b"): ")?;
+        let close = colon + fields::find(&body[colon..], b"): ")?;
         let (module, service, kind) = (&body[..open], &body[open + 1..colon], &body[colon + 1..close]);
         let words = [module, service, kind];
         let made_by_server =
@@ -166,10 +166,10 @@ impl<'a> Remark<'a> {
 
     fn blame(&self, fields: &'a [u8], trust: Trust) -> Blame<'a> {
         let unclear = Blame { host: Host::Unclear, user: None, outcome: Outcome::Failed };
-        let value_at = match (memmem::find_iter(fields, b" rhost=").count(), trust) {
-            (1, _) => memmem::find(fields, b" rhost=").map(|at| at + b" rhost=".len()),
+        let value_at = match (fields::find_iter(fields, b" rhost=").count(), trust) {
+            (1, _) => fields::find(fields, b" rhost=").map(|at| at + b" rhost=".len()),
             (_, Trust::FirstHost) => {
-                memmem::find(fields, b" ruser= rhost=").map(|at| at + b" ruser= rhost=".len())
+                fields::find(fields, b" ruser= rhost=").map(|at| at + b" ruser= rhost=".len())
             }
             (_, Trust::OneHost) => None,
         };
@@ -191,13 +191,13 @@ impl<'a> Remark<'a> {
 
 /// `pam_krb5` prints the name that was typed as `logname=`, and the line ends with the host.
 fn kerberos(fields: &[u8]) -> Blame<'_> {
-    let mut hosts = memmem::find_iter(fields, b" rhost=");
+    let mut hosts = fields::find_iter(fields, b" rhost=");
     let (Some(at), None) = (hosts.next(), hosts.next()) else {
         return Blame { host: Host::Unclear, user: None, outcome: Outcome::Failed };
     };
     let named = fields[..at].strip_prefix(b"logname=");
     let user =
-        named.and_then(|rest| Some(&rest[..memmem::rfind(rest, b" uid=")?])).filter(|user| !user.is_empty());
+        named.and_then(|rest| Some(&rest[..fields::rfind(rest, b" uid=")?])).filter(|user| !user.is_empty());
     Blame { host: host(fields[at + b" rhost=".len()..].trim_ascii_end()), user, outcome: Outcome::Failed }
 }
 

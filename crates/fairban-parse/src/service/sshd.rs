@@ -28,11 +28,11 @@ use core::net::IpAddr;
 
 use fairban_core::account::Account;
 use fairban_core::event::{AuthEvent, Mechanism, Outcome, Protocol, Service, Session, Tells};
-use memchr::memmem;
 
 use self::name::Spelling;
 pub(crate) use self::place::address;
 use self::place::{Place, at_end, at_start, last_word};
+use super::fields;
 use super::pam::{Host, Remark, Trust, is_summary};
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
@@ -55,7 +55,7 @@ pub fn read(record: &Record<'_>, secrets: &Secrets) -> Reading {
     }
     for (words, form) in FORMS {
         if let Some(rest) = line.after(words) {
-            return form(&line, rest).unwrap_or(Reading::Odd { login_like: looks_like_login(&line) });
+            return form(&line, rest).unwrap_or_else(|| Reading::Odd { login_like: looks_like_login(&line) });
         }
     }
     let quiet = QUIET.iter().any(|words| line.after(words).is_some());
@@ -161,8 +161,8 @@ fn looks_like_login(line: &Line<'_>) -> bool {
         b"Access denied ",
     ];
     WORDS.iter().any(|words| line.after(words).is_some())
-        || memmem::find(line.text, b"authentication failure").is_some()
-        || memmem::find(line.text, b"Authentication failure").is_some()
+        || fields::find(line.text, b"authentication failure").is_some()
+        || fields::find(line.text, b"Authentication failure").is_some()
 }
 
 /// A record without what stands around its text.
@@ -238,7 +238,7 @@ fn is_guess(method: &[u8]) -> bool {
 
 /// `METHOD for WHO`: the method is the server's word.
 fn method_of(rest: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = memmem::find(rest, b" for ")?;
+    let at = fields::find(rest, b" for ")?;
     Some((&rest[..at], &rest[at + b" for ".len()..]))
 }
 
@@ -277,7 +277,7 @@ fn accepted(line: &Line<'_>, rest: &[u8]) -> Option<Reading> {
     } else {
         // USER is the server's here, for he logged in, and what follows `ssh2: ` may be the client's: a certificate's
         // name, a host-based client's user. So this one is read from the left.
-        let (name, place) = memmem::find_iter(who, b" from ").find_map(|at| {
+        let (name, place) = fields::find_iter(who, b" from ").find_map(|at| {
             let (place, tail) = at_start(&who[at + b" from ".len()..])?;
             (tail == b" ssh2" || tail.starts_with(b" ssh2: ")).then_some((&who[..at], place))
         })?;
@@ -314,11 +314,11 @@ fn invalid_user(line: &Line<'_>, rest: &[u8]) -> Option<Reading> {
 /// `User USER [from HOST ]not allowed because WHY`: USER is an account, HOST may be a name.
 #[expect(clippy::unnecessary_wraps, reason = "a `Form`")]
 fn user_not_allowed(line: &Line<'_>, rest: &[u8]) -> Option<Reading> {
-    let Some(why) = memmem::rfind(rest, b" not allowed because ") else {
+    let Some(why) = fields::rfind(rest, b" not allowed because ") else {
         return Some(Reading::Quiet);
     };
     let who = &rest[..why];
-    let (name, host) = match memmem::rfind(who, b" from ") {
+    let (name, host) = match fields::rfind(who, b" from ") {
         Some(at) => (&who[..at], &who[at + b" from ".len()..]),
         None => (who, &b""[..]),
     };
@@ -350,7 +350,7 @@ fn pam_error(line: &Line<'_>, rest: &[u8]) -> Option<Reading> {
     // The one message of PAM that holds the word which ends messages.
     const SPENT: &[u8] = b"Have exhausted maximum number of retries for service";
     let message_bytes =
-        if rest.starts_with(SPENT) { SPENT.len() } else { memmem::find(rest, b" for ").unwrap_or(0) };
+        if rest.starts_with(SPENT) { SPENT.len() } else { fields::find(rest, b" for ").unwrap_or(0) };
     let Some(who) = rest[message_bytes..].strip_prefix(b" for ") else {
         return Some(Reading::Quiet);
     };
@@ -417,7 +417,7 @@ fn disconnecting(line: &Line<'_>, rest: &[u8]) -> Option<Reading> {
 
 /// Where each ` port N` that a colon follows ends.
 fn place_ends(text: &[u8]) -> impl Iterator<Item = usize> {
-    memmem::find_iter(text, b" port ").filter_map(move |at| {
+    fields::find_iter(text, b" port ").filter_map(move |at| {
         let digits_at = at + b" port ".len();
         let digits = text[digits_at..].iter().take_while(|b| b.is_ascii_digit()).count();
         let end = digits_at + digits;
@@ -440,7 +440,7 @@ fn timeout(line: &Line<'_>, rest: &[u8]) -> Option<Reading> {
     let Some(rest) = rest.strip_prefix(b"connection from ") else {
         return ended(line, rest);
     };
-    let comma = memmem::find(rest, b", pid = ")?;
+    let comma = fields::find(rest, b", pid = ")?;
     let source = rest[..comma].split(|&b| b == b' ').next().and_then(address)?;
     let digits = rest[comma + b", pid = ".len()..].split(|b| !b.is_ascii_digit()).next()?;
     let pid = str::from_utf8(digits).ok()?.parse().ok()?;
@@ -449,9 +449,9 @@ fn timeout(line: &Line<'_>, rest: &[u8]) -> Option<Reading> {
 
 /// `N from [R]:P on [L]:P WHY`: no limit or penalty of the server lets it in.
 fn dropped(line: &Line<'_>, rest: &[u8]) -> Option<Reading> {
-    let open = memmem::find(rest, b" from [")?;
+    let open = fields::find(rest, b" from [")?;
     let rest = &rest[open + b" from [".len()..];
-    let close = memmem::find(rest, b"]:")?;
+    let close = fields::find(rest, b"]:")?;
     let port = rest[close + 2..].split(|b| !b.is_ascii_digit()).next()?;
     let place = Place { source: address(&rest[..close])?, port: str::from_utf8(port).ok()?.parse().ok()? };
     // The pid is the listener's.
@@ -501,7 +501,7 @@ impl Line<'_> {
             let name = who.strip_prefix(b"(").and_then(|who| who.strip_suffix(b") unknown"));
             (None, name.map_or(Account::Hidden, name::raw), Outcome::UnknownAccount)
         } else if let Some(who) = remark.text.strip_prefix(b"Refused user ") {
-            let name = memmem::rfind(who, b" for service ").map(|at| &who[..at]);
+            let name = fields::rfind(who, b" for service ").map(|at| &who[..at]);
             return self.denied(None, name.map_or(Account::Hidden, name::raw));
         } else {
             return Reading::Quiet;
@@ -523,12 +523,12 @@ impl Line<'_> {
             return Some(self.denied(None, name::raw(name)));
         }
         if let Some(rest) = remark.text.strip_prefix(b"access denied for user `") {
-            let from = memmem::rfind(rest, b"' from `")?;
+            let from = fields::rfind(rest, b"' from `")?;
             let host = rest[from + b"' from `".len()..].strip_suffix(b"'")?;
             return Some(self.denied(address(host), name::raw(&rest[..from])));
         }
         let rest = remark.text.strip_prefix(b"Access denied for user ")?;
-        let name = &rest[..memmem::rfind(rest, b": ")?];
+        let name = &rest[..fields::rfind(rest, b": ")?];
         Some(self.denied(None, name::raw(name)))
     }
 

@@ -31,7 +31,7 @@ use core::net::IpAddr;
 use fairban_core::account::{Account, AccountKey};
 use fairban_core::event::{AuthEvent, Mechanism, Outcome, Protocol, Service, Session, Tells};
 
-use super::fields::address as ip;
+use super::fields::{self, address as ip};
 use crate::record::{Reading, Record};
 use crate::secret::Secrets;
 
@@ -208,7 +208,7 @@ impl Line<'_> {
         self.event.outcome = form.outcome;
         let (secret, tail) = match form.between {
             Between::Nothing => (None, rest),
-            Between::Secret => match memchr::memmem::rfind(rest, b"') ") {
+            Between::Secret => match fields::rfind(rest, b"') ") {
                 Some(at) => (Some(&rest[..at]), &rest[at + 3..]),
                 None => return self.torn(form, rest),
             },
@@ -277,7 +277,8 @@ fn success(text: &[u8]) -> Option<(Mechanism, &[u8])> {
 /// Whether a failed secret is a digest: 32 lower-case hexadecimal digits. A client can type those as a password, and
 /// gains no more than that this one password has no tag.
 fn is_digest(secret: &[u8]) -> bool {
-    secret.len() == 32 && secret.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    // All bytes are looked at, so that it takes no step a byte.
+    secret.len() == 32 && secret.iter().fold(true, |all, b| all & matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The account of a name. `None` is a name whose end is not known.
@@ -318,7 +319,9 @@ fn name_and_source(tail: &[u8], how: Name) -> Option<(Option<&[u8]>, Option<IpAd
     match how {
         Name::Raw => {}
         Name::Empty => name.filter(|name| name.is_empty()).map(|_| ())?,
-        Name::Split => name.filter(|name| is_checked(name) && name.contains(&b'@')).map(|_| ())?,
+        Name::Split => {
+            name.filter(|name| is_checked(name) && memchr::memchr(b'@', name).is_some()).map(|_| ())?
+        }
         Name::Whole => name.filter(|name| is_checked(name)).map(|_| ())?,
     }
     Some((name, source))
@@ -326,7 +329,7 @@ fn name_and_source(tail: &[u8], how: Name) -> Option<(Option<&[u8]>, Option<IpAd
 
 /// An address without a colon: IPv4, or IPv6 with `_` for each colon.
 fn one_word_address(word: &[u8]) -> Option<IpAddr> {
-    if !word.contains(&b'_') {
+    if memchr::memchr(b'_', word).is_none() {
         return ip(word).filter(IpAddr::is_ipv4);
     }
     let mut spelt = [0; LONGEST_ADDRESS_BYTES];
@@ -360,8 +363,25 @@ fn full_address(tail: &[u8], how: Name) -> Option<(Option<&[u8]>, Option<IpAddr>
 
 /// Whether vchkpw lets such a name through its check, as it does before it looks an account up.
 fn is_checked(name: &[u8]) -> bool {
-    name.iter().all(|b| b.is_ascii_alphanumeric() || b"!#$&'*+-./=?@^_`{|}~".contains(b))
+    name.iter().all(|&byte| CHECKED[usize::from(byte)])
 }
+
+/// The bytes of a name that vchkpw lets through.
+static CHECKED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$&'*+-./=?@^_`{|}~";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests;

@@ -78,9 +78,11 @@ CREATE TABLE bans (
     ended_us INTEGER,            -- ended before its time
     end_reason TEXT,
     enforced INTEGER NOT NULL,
-    verdict INTEGER NOT NULL,    -- verdicts.id: what began or last prolonged it
-    UNIQUE (effect, seq)
+    reason TEXT NOT NULL,        -- kind of robot, or operator
+    evidence REAL,               -- nats
+    verdict INTEGER              -- verdicts.id: what began or last prolonged it, if it is known
 );
+CREATE UNIQUE INDEX bans_by_effect ON bans (effect, seq) WHERE effect > 0;
 CREATE INDEX bans_by_address ON bans (address);
 
 CREATE TABLE actions (
@@ -166,7 +168,7 @@ CREATE VIEW bans_now AS
     SELECT b.prefix,
            strftime('%Y-%m-%dT%H:%M:%SZ', b.since_us / 1000000, 'unixepoch') AS since,
            strftime('%Y-%m-%dT%H:%M:%SZ', b.until_us / 1000000, 'unixepoch') AS until,
-           v.reason, round(v.evidence, 1) AS evidence, v.attempts, v.accounts,
+           b.reason, round(b.evidence, 1) AS evidence, v.attempts, v.accounts,
            CASE b.enforced WHEN 1 THEN 'live' ELSE 'shadow' END AS mode,
            b.effect AS ban_id, b.verdict
     FROM bans b LEFT JOIN verdicts v ON v.id = b.verdict

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use fairban_core::effect::{Effect, Standing};
+use fairban_core::effect::{Effect, Seen, Standing};
 use fairban_core::engine::{Config, Engine, Order, SnapshotError};
-use fairban_core::event::AuthEvent;
+use fairban_core::event::{AuthEvent, Outcome, Service};
 use fairban_core::time::{Span, Time};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -143,7 +143,49 @@ struct State {
     /// The same since one and since two turns of a week, so that a report always reaches back a week.
     weeks: [Tally; 2],
     week_began: Time,
+    today: Today,
     learnt: bool,
+}
+
+/// What happened today (UTC), by service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Today {
+    /// Days since 1970.
+    day: i64,
+    pub(crate) services: [DayCounts; Service::ALL.len()],
+}
+
+/// Counters of one service and day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DayCounts {
+    pub(crate) successes: u64,
+    pub(crate) failures: u64,
+    /// Tries and connections that a ban kept out, or would have.
+    pub(crate) kept_out: u64,
+    /// Connections without a login.
+    pub(crate) connections: u64,
+}
+
+impl Today {
+    fn count(&mut self, now: Time, seen: &Seen) {
+        let day = now.secs().div_euclid(86_400);
+        if day != self.day {
+            *self = Today { day, ..Today::default() };
+        }
+        let counts = &mut self.services[seen.service.index()];
+        match (seen.standing, seen.outcome) {
+            (Standing::KeptOut, _) => counts.kept_out += 1,
+            (_, Outcome::Success) => counts.successes += 1,
+            (_, Outcome::BadSecret | Outcome::UnknownAccount | Outcome::Failed) => counts.failures += 1,
+            (_, Outcome::Aborted) => counts.connections += 1,
+            (_, Outcome::Denied | Outcome::ServerFault) => {}
+        }
+    }
+
+    /// A time of that day.
+    pub(crate) fn time(&self) -> Time {
+        Time::from_secs(self.day * 86_400)
+    }
 }
 
 /// How far back a report reaches at least, once so much has been seen.
@@ -187,6 +229,7 @@ impl Desk {
             bans: BansInForce::default(),
             weeks: [Tally::new(rule), Tally::new(rule)],
             week_began: Time::MIN,
+            today: Today::default(),
             learnt: false,
         };
         Desk { engine: Engine::new(config), state }
@@ -272,6 +315,11 @@ impl Desk {
             state.week_began = now;
             state.weeks.swap(0, 1);
             state.weeks[1] = Tally::new(state.weeks[1].rule());
+        }
+        for effect in effects {
+            if let Effect::Seen(seen) = effect {
+                state.today.count(now, seen);
+            }
         }
         for week in &mut state.weeks {
             week.line(now, effects);
@@ -382,6 +430,11 @@ impl Desk {
         let [older, newer] = &self.state.weeks;
         let began = |tally: &Tally| tally.span.map(|(first, _)| first);
         if began(newer).is_some_and(|began| began <= since) { newer } else { older }
+    }
+
+    /// What happened today.
+    pub(crate) fn today(&self) -> &Today {
+        &self.state.today
     }
 
     /// When watching or enforcing began.

@@ -14,7 +14,7 @@ use fairban_core::engine::Config;
 use fairban_store::disk::{Disk, RealDisk};
 use fairban_store::journal::{self, Journal};
 use fairban_store::roll::{self, Folder, Keep, Places, roll_on};
-use fairban_store::snapshots::Snapshots;
+use fairban_store::snapshots::{Found, Snapshots};
 use fairban_store::state_dir::StateDir;
 
 use super::desk::{Desk, Entry};
@@ -133,9 +133,9 @@ impl Keeper {
         let take = |snapshot: &fairban_store::snapshots::Snapshot| {
             Desk::restore(&snapshot.bytes).map_err(|error| error_chain(&error))
         };
-        let (found, passed) = snapshots.load_newest_as(take)?;
+        let Found { newest, passed } = snapshots.load_newest_as(take)?;
         remarks.extend(passed.iter().map(ToString::to_string));
-        let (rolled_seq, mut desk) = found.unwrap_or_else(|| (0, blank.desk()));
+        let (rolled_seq, mut desk) = newest.unwrap_or_else(|| (0, blank.desk()));
         let seq_min = options.seq_min.max(rolled_seq + 1);
         let journal_options = journal::Options { seq_min, ..journal::Options::default() };
         let (journal, opened) = Journal::open_on(Arc::clone(&disk), &dir.journal(), journal_options)?;
@@ -220,7 +220,8 @@ impl Keeper {
         let may_roll = self.rolling.is_none()
             && self.broken.is_none()
             && self.unrolled.as_ref().is_none_or(|unrolled| now >= unrolled.retry);
-        if may_roll && self.journal.bytes() > self.rolled_bytes + self.options.roll_after_bytes {
+        if may_roll && self.journal.bytes() > self.rolled_bytes.saturating_add(self.options.roll_after_bytes)
+        {
             self.begin_rolling(desk.seq());
         }
         self.sync_due = match self.journal.sync_if_due(now) {
@@ -245,7 +246,7 @@ impl Keeper {
                 Some(bytes) => Desk::restore(bytes).map_err(|error| error_chain(&error)),
                 None => Ok(blank.desk()),
             };
-            roll_on(disk, Places { journal: &journal, snapshots: &snapshots, keep }, upto, start)
+            roll_on(&disk, Places { journal: &journal, snapshots: &snapshots, keep }, upto, start)
         };
         self.rolling = std::thread::Builder::new().name("snapshot".to_owned()).spawn(work).ok();
     }
@@ -368,3 +369,7 @@ fn error_chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "keeper_tests.rs"]
+mod tests;

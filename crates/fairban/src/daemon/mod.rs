@@ -8,9 +8,11 @@
 //! ```
 
 mod alarms;
+mod assistant;
 mod audit;
 mod desk;
 mod doors;
+mod history;
 mod in_force;
 mod intake;
 mod keeper;
@@ -23,5 +25,6 @@ mod timeline;
 mod told;
 
 pub(crate) use self::audit::audit;
+pub(crate) use self::history::Record;
 pub(crate) use self::keeper::ROLL_AFTER_BYTES;
 pub(crate) use self::run::run;

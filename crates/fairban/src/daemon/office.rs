@@ -15,6 +15,7 @@ use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::{Order as DoorOrder, Shut};
 use fairban_follow::InputStatus;
 use fairban_parse::health::Health;
+use fairban_store::database::Notice;
 use ipnet::IpNet;
 
 use super::alarms::Alarms;
@@ -38,9 +39,21 @@ const READ_BYTES_MAX: u64 = 4 << 20;
 /// At the end, what was read already is waited for so long.
 const LAST_FEEDS_WITHIN: Duration = Duration::from_millis(500);
 
-/// What the follower's thread brings.
+/// Whose lines they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Feeder {
+    /// Of files, sockets and pipes.
+    #[default]
+    Reader,
+    /// Of the journal and the network.
+    Helper,
+}
+
+/// What a thread that reads brings.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
+    /// Who brings it.
+    pub(crate) from: Feeder,
     /// In the order to be taken.
     pub(crate) brought: Vec<Brought>,
     /// Counters of the lines read.
@@ -61,6 +74,8 @@ pub(crate) struct Inbox {
     pub(crate) asked: Receiver<Asked>,
     pub(crate) doors: Receiver<Told>,
     pub(crate) signals: Receiver<Signal>,
+    pub(crate) notices: Receiver<Notice>,
+    pub(crate) resolved: Receiver<Vec<IpNet>>,
 }
 
 /// What the machine's operator or its init system wants.
@@ -97,6 +112,8 @@ pub(crate) struct Office {
     /// The last login of each service.
     pub(crate) last_event: [Option<Time>; Service::ALL.len()],
     pub(crate) behind: bool,
+    /// The same of each [`Feeder`].
+    pub(crate) behind_each: [bool; 2],
     /// Positions not written down yet.
     pub(crate) reads: BTreeMap<InputNumber, Vec<u8>>,
     pub(crate) unread_bytes: u64,
@@ -122,6 +139,8 @@ impl Office {
                     Ok(Signal::Reload) => drop(self.reload_settings()),
                     Ok(Signal::Stop) | Err(_) => break,
                 },
+                recv(inbox.resolved) -> prefixes => if let Ok(prefixes) = prefixes { self.resolved(prefixes) },
+                recv(inbox.notices) -> notice => if let Ok(notice) = notice { self.noticed(notice) },
                 recv(timer) -> _ => {}
             }
         }
@@ -143,7 +162,6 @@ impl Office {
         let mono = self.clock.since_start();
         let keep = self.keeper.tend(&self.desk, mono);
         self.tell_trouble(now);
-        let record = self.recorder.tend(mono);
         if let Some(every) = self.watchdog
             && mono >= self.watchdog_due
         {
@@ -156,7 +174,7 @@ impl Office {
             mono + Duration::from_micros(wait.unsigned_abs())
         });
         let watchdog = self.watchdog.map(|_| self.watchdog_due);
-        let next = [keep, record, deadline, watchdog].into_iter().flatten().min();
+        let next = [keep, deadline, watchdog].into_iter().flatten().min();
         next.map(|next| next.saturating_sub(mono))
     }
 
@@ -194,7 +212,9 @@ impl Office {
             }
         }
         feed.notes.iter().for_each(|note| error::warn(note, None));
-        let was_behind = std::mem::replace(&mut self.behind, feed.behind);
+        let was_behind = self.behind;
+        self.behind_each[feed.from as usize] = feed.behind;
+        self.behind = self.behind_each.contains(&true);
         let mut entries = Vec::with_capacity(feed.brought.len() + 1);
         let mut keys = Vec::new();
         for brought in feed.brought {
@@ -206,6 +226,40 @@ impl Office {
         }
         if was_behind && !self.behind {
             self.caught_up();
+        }
+        if !self.behind && self.recorder.wants_status(self.clock.since_start()) {
+            self.record_status();
+        }
+    }
+
+    fn record_status(&mut self) {
+        let report = self.status();
+        self.recorder.status(&report, &self.desk);
+    }
+
+    /// The names of the allowlist stand for these addresses now.
+    fn resolved(&mut self, prefixes: Vec<IpNet>) {
+        let time = self.now();
+        self.enter(vec![Entry::Resolved { time, prefixes }], None);
+    }
+
+    fn noticed(&mut self, notice: Notice) {
+        let now = self.now();
+        match notice {
+            // The trouble is told with the others.
+            Notice::Degraded(why) => error::warn(&format!("verdicts are not recorded: {why}"), None),
+            Notice::Recovered { lost } => {
+                error::note(&format!("verdicts are recorded again; {lost} entries are lost"));
+                self.recorder.in_force(&self.desk, now);
+            }
+            Notice::BegunAnew(aside) => {
+                let (why, to) = (aside.why, error::shown(&aside.to));
+                error::warn(
+                    &format!("the database was damaged ({why}); it is {to} now, and a new one was begun"),
+                    None,
+                );
+                self.recorder.in_force(&self.desk, now);
+            }
         }
     }
 
@@ -329,7 +383,7 @@ impl Office {
         if enforced && !orders.is_empty() {
             self.doors.order(orders, None);
         }
-        self.recorder.effects(seq, effects, &self.desk, place);
+        self.recorder.effects(seq, effects, &self.desk);
         for effect in effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_))) {
             if !self.behind {
                 error::log(&told::sentence(effect));
@@ -406,7 +460,7 @@ impl Office {
     pub(crate) fn action_at(&mut self, time: Time, by: By, action: Action, reason: String) -> u64 {
         let entry = Entry::Action { time, by: by.clone(), action: action.clone(), reason: reason.clone() };
         let seq = self.enter(vec![entry], None);
-        self.recorder.action(seq, time, &by, &action, &reason);
+        self.recorder.action(seq, time, &by, &action, &reason, self.desk.mode());
         seq
     }
 
@@ -461,6 +515,7 @@ impl Office {
         if !entries.is_empty() {
             self.enter(entries, None);
         }
+        self.record_status();
         self.recorder.close();
         self.keeper.close();
     }

@@ -6,6 +6,7 @@ use crossbeam_channel::Sender;
 use fairban_core::engine::Config as EngineConfig;
 use fairban_follow::{Source, Waker};
 
+use super::assistant::{self, Alarm};
 use super::desk::Mode;
 use super::intake::Reading;
 use super::reading::{Matcher, Order, Readings};
@@ -35,6 +36,8 @@ pub(crate) struct FromFiles {
     pub(crate) current: Config,
     pub(crate) reader: Sender<Order>,
     pub(crate) waker: Waker,
+    /// How the helper is told, if there is one.
+    pub(crate) helper: Option<(Sender<assistant::Order>, Alarm)>,
 }
 
 impl Reload for FromFiles {
@@ -44,7 +47,7 @@ impl Reload for FromFiles {
             told.join("; ")
         })?;
         let changes = config::diff(&self.current, &loaded.config);
-        let remarks = changes
+        let mut remarks: Vec<String> = changes
             .iter()
             .filter(|change| change.applies == Applies::Restart)
             .map(|change| format!("{} takes effect when the service is started again", change.key))
@@ -54,6 +57,20 @@ impl Reload for FromFiles {
         // The reader ends only when the service does.
         let _ = self.reader.send(Order::Follow(sources, readings));
         self.waker.wake();
+        let helped = assistant::config(&loaded.config, &plan, None);
+        match &self.helper {
+            Some((orders, alarm)) => {
+                let _ = orders.send(assistant::Order::Configure(helped));
+                alarm.ring();
+            }
+            None if !helped.is_idle() => {
+                remarks.push(
+                    "fairban-helper is needed now, and is started with the service only: restart it"
+                        .to_owned(),
+                );
+            }
+            None => {}
+        }
         self.current = loaded.config;
         Ok(Settings { config: engine_config(&self.current), mode: first_mode(&self.current), remarks })
     }

@@ -19,11 +19,13 @@ use fairban_core::event::Service;
 use fairban_core::time::Time;
 use fairban_firewall::model::Model;
 use fairban_follow::{Follower, Options, Start, Unpack};
+use fairban_helper::Helper;
 use fairban_store::roll::Keep;
 use fairban_store::state_dir::StateDir;
 use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
 use super::alarms::Alarms;
+use super::assistant::{self, Alarm, Assistant, JOURNAL, stored_cursor};
 use super::desk::{Desk, Entry};
 use super::doors::Doors;
 use super::intake::Intake;
@@ -58,6 +60,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         error::warn(&format!("{} cannot be searched for logs: {error}", shown(folder)), None);
     }
     let identity = prepare_folders(&config)?;
+    let helper = start_helper(&config, &plan, identity.as_ref())?;
     let raised = close_walls(&config, &paths, &plan, identity)?;
     let signals = signals()?;
     let dir = StateDir::open(&config.state_dir.value)
@@ -71,7 +74,18 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     };
     let recovered = Keeper::open(&dir, Blank { key, rule }, keeping)
         .map_err(|error| environment("cannot take up the state", &error))?;
-    start(Started { config, paths, plan, raised, dir, key, recovered, signals, root: root.to_owned() })
+    start(Started {
+        config,
+        paths,
+        plan,
+        raised,
+        dir,
+        key,
+        recovered,
+        signals,
+        helper,
+        root: root.to_owned(),
+    })
 }
 
 /// What is there when the walls stand and the state is taken up.
@@ -84,11 +98,12 @@ struct Started {
     key: [u8; 16],
     recovered: Recovered,
     signals: crossbeam_channel::Receiver<Signal>,
+    helper: Option<Helper>,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, root } = started;
+    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, root } = started;
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
     let server = bind(&config)?;
@@ -96,6 +111,14 @@ fn start(started: Started) -> Done {
         server.start().map_err(|error| environment("cannot listen to operators", &error))?;
     let (told, doors_told) = unbounded();
     let doors = Doors::start(Box::new(Model::default()), told)
+        .map_err(|error| environment("cannot start a thread", &error))?;
+    let (notice_sender, notices) = unbounded();
+    let kept = fairban_store::database::Options {
+        bytes_max: u64::from(config.history.megabytes.value) << 20,
+        days_max: u32::try_from(config.history.keep.value.as_secs() / 86_400).unwrap_or(u32::MAX).max(1),
+        ..fairban_store::database::Options::default()
+    };
+    let recorder = Recorder::start(&dir.database(), kept, notice_sender)
         .map_err(|error| environment("cannot start a thread", &error))?;
     let clock = SystemClock::new();
     let timeline = Timeline::new(&clock, desk.engine().now());
@@ -107,6 +130,19 @@ fn start(started: Started) -> Done {
     let follower = Follower::new(sources, left.clone().into_iter().collect(), follow_options(&config))
         .map_err(|error| environment("cannot follow the logs", &error))?;
     let waker = follower.waker();
+    let (resolved_sender, resolved) = unbounded();
+    let (assistant_sender, assistant_orders) = unbounded();
+    let alarm = Alarm::new().map_err(|error| environment("cannot wake threads", &error))?;
+    let assistant = helper.map(|mut helper| {
+        // Its first worker waits for its orders, so the place to go on from is not too late.
+        let again = assistant::config(&config, &plan, stored_cursor(desk.inputs()));
+        if let Err(error) = helper.reconfigure(again) {
+            error::warn(&error.to_string(), None);
+        }
+        // Ours stays, for a channel without senders would wake who waits for it again and again.
+        let senders = (feed_sender.clone(), resolved_sender.clone());
+        Assistant::new(helper, key, &readings.others, senders, assistant_orders, alarm.clone())
+    });
     let reader = Reader {
         follower,
         intake: Intake::new(key),
@@ -119,14 +155,20 @@ fn start(started: Started) -> Done {
         batch: super::office::Feed { behind: true, ..Default::default() },
     };
     let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
-    let reload =
-        FromFiles { paths, root, current: config, reader: order_sender.clone(), waker: waker.clone() };
+    let reload = FromFiles {
+        paths,
+        root,
+        helper: assistant.is_some().then(|| (assistant_sender.clone(), alarm.clone())),
+        current: config,
+        reader: order_sender.clone(),
+        waker: waker.clone(),
+    };
     let settings = (engine_config(&reload.current), first_mode(&reload.current));
     let mut office = Office {
         facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
         desk,
         keeper,
-        recorder: Recorder,
+        recorder,
         doors,
         publisher,
         timeline,
@@ -137,6 +179,7 @@ fn start(started: Started) -> Done {
         health: fairban_parse::health::Health::default(),
         last_event: [None; Service::ALL.len()],
         behind: true,
+        behind_each: [true, assistant.as_ref().is_some_and(Assistant::is_behind)],
         reads: BTreeMap::new(),
         unread_bytes: 0,
         watchdog,
@@ -147,6 +190,8 @@ fn start(started: Started) -> Done {
         .name("reading".to_owned())
         .spawn(move || reader.run())
         .map_err(|error| environment("cannot start a thread", &error))?;
+    let assisting = assistant
+        .map(|assistant| thread::Builder::new().name("helper".to_owned()).spawn(move || assistant.run()));
     let _ = sd_notify::notify(&[
         sd_notify::NotifyState::Ready,
         sd_notify::NotifyState::Status("reading old lines"),
@@ -156,12 +201,38 @@ fn start(started: Started) -> Done {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         let _ = order_sender.send(Order::Stop);
         waker.wake();
+        let _ = assistant_sender.send(assistant::Order::Stop);
+        alarm.ring();
     };
-    office.run(&Inbox { feed, asked, doors: doors_told, signals }, stop_reading);
-    // It may wait for us to take what it read: it ends when nobody does.
+    let inbox = Inbox { feed, asked, doors: doors_told, signals, notices, resolved };
+    office.run(&inbox, stop_reading);
+    // Who waits for us to take what it read ends when nobody does.
+    drop(inbox);
     let _ = reading.join();
+    if let Some(Ok(assisting)) = assisting {
+        let _ = assisting.join();
+    }
     running.stop();
     Ok(())
+}
+
+/// Starts the program that has the network, if it has anything to do: afterwards we start nothing any more.
+fn start_helper(
+    config: &Config,
+    plan: &Plan,
+    identity: Option<&Identity>,
+) -> Result<Option<Helper>, Failure> {
+    // A user of its own keeps it from our files; without one it runs as we do, behind its own wall.
+    let own = Accounts::read().ok().and_then(|accounts| {
+        let user = accounts.user("fairban-helper")?;
+        let journal = accounts.group("systemd-journal").map(|group| group.gid);
+        Some(Identity { uid: user.uid, gid: user.gid, groups: journal.into_iter().collect() })
+    });
+    let identity = identity.map(|ours| own.unwrap_or_else(|| ours.clone()));
+    assistant::start(assistant::config(config, plan, None), identity).map_err(|error| {
+        let what = "cannot start the helper, which the journal, network syslog and names of allow need";
+        environment(what, &error)
+    })
 }
 
 pub(super) fn load(paths: &Paths) -> Result<Config, Failure> {
@@ -311,7 +382,8 @@ fn bind(config: &Config) -> Result<Server, Failure> {
 
 /// Where each input was left.
 fn resume(desk: &Desk) -> BTreeMap<fairban_follow::InputKey, fairban_follow::Position> {
-    desk.inputs().iter().filter_map(|input| position(input.position.as_deref()?)).collect()
+    let files = desk.inputs().iter().filter(|input| input.key != JOURNAL);
+    files.filter_map(|input| position(input.position.as_deref()?)).collect()
 }
 
 fn follow_options(config: &Config) -> Options {
@@ -400,7 +472,7 @@ impl Office {
         mode: super::desk::Mode,
     ) {
         for (seq, effect) in effects {
-            self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk, None);
+            self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk);
         }
         let key = self.desk.config().key;
         let config = fairban_core::engine::Config { key, narrate: true, ..config };

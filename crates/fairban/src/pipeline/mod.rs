@@ -145,6 +145,13 @@ impl Merge {
         }
     }
 
+    /// Events of the next log that have been read since this was last asked, and not taken yet.
+    pub(crate) fn fresh(&mut self) -> impl Iterator<Item = &AuthEvent> {
+        let place = self.next.peek().map(|&Reverse((_, place))| place);
+        let stream = place.and_then(|place| self.logs[place].stream.as_mut());
+        stream.into_iter().flat_map(Stream::fresh)
+    }
+
     /// Hands the next event to `take`, unless another log had the same line. Call [`Merge::peek`] first.
     pub(crate) fn take<T>(&mut self, take: impl FnOnce(&Item<'_>) -> T) -> Option<T> {
         let Reverse((key, place)) = self.next.pop()?;

@@ -8,6 +8,9 @@ use memchr::memchr;
 
 use crate::input::blocks::Block;
 
+/// Room for the lines of a block that matter is made for so many: in a log of nothing else it grows twice.
+const BYTES_PER_LINE_THAT_MATTERS: usize = 400;
+
 /// A line that matters.
 #[derive(Debug)]
 pub(crate) struct ParsedLine {
@@ -59,7 +62,7 @@ impl BlockParser {
     pub(crate) fn parse(&self, block: Block) -> ParsedBlock {
         let mut parsed = ParsedBlock {
             block: Block::default(),
-            lines: Vec::new(),
+            lines: Vec::with_capacity(block.bytes().len() / BYTES_PER_LINE_THAT_MATTERS),
             health: Health::default(),
             line_count: 0,
             services: 0,
@@ -71,6 +74,8 @@ impl BlockParser {
             self.line(&bytes[from..to], from as u32, &mut parsed);
             from = to + 1;
         }
+        // The log's last line may lack the line feed that each line is counted with.
+        parsed.health.bytes -= u64::from(from > bytes.len());
         if let Some(skipped) = block.skipped_bytes {
             parsed.count_skipped(skipped);
         }

@@ -23,6 +23,9 @@ use crate::input::blocks::{Block, Tail};
 /// A leap that one of so many following events takes back is an error of the line that made it.
 pub(crate) const LOOK_AHEAD: usize = 10;
 
+/// Events are read so many at a time beyond [`LOOK_AHEAD`], so that whoever decides can look at them together before.
+const AT_ONCE: usize = 16;
+
 /// Smaller steps forward are no leaps: daemons write seconds late.
 const LEAP_MIN: Span = Span::minutes(1);
 
@@ -106,6 +109,8 @@ pub(crate) struct Stream {
     lines: vec::IntoIter<ParsedLine>,
     lines_before_block: u64,
     window: VecDeque<Waiting>,
+    /// The last so many of the window were not there when [`Stream::fresh`] was last asked.
+    fresh: usize,
     head: Option<Head>,
     latest: Option<Time>,
     services: u32,
@@ -135,6 +140,7 @@ impl Stream {
             lines: Vec::new().into_iter(),
             lines_before_block: 0,
             window: state.held.into_iter().map(held).collect(),
+            fresh: 0,
             head: None,
             latest: state.latest,
             services: state.services,
@@ -155,8 +161,8 @@ impl Stream {
     /// Hands the next event, its line and the line's number to `take`, which may leave it.
     pub(crate) fn take<T>(&mut self, take: impl FnOnce(&AuthEvent, &[u8], u64) -> Option<T>) -> Option<T> {
         let head = self.head?;
-        let next = self.window.pop_front()?;
         self.latest = Some(head.key);
+        let next = self.window.front()?;
         let taken = match &next.text {
             Text::Block(from, to) => {
                 take(&next.event, &self.block.bytes()[*from as usize..*to as usize], next.line)
@@ -164,11 +170,19 @@ impl Stream {
             Text::Own(text) => take(&next.event, text, next.line),
         };
         if self.redo.is_some() {
-            let kept = self.hold(&next);
+            let kept = self.hold(next);
             self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(kept.clone()));
         }
+        self.window.pop_front();
+        self.fresh = self.fresh.min(self.window.len());
         self.look();
         taken
+    }
+
+    /// Events that have been read since this was last asked, and not taken yet.
+    pub(crate) fn fresh(&mut self) -> impl Iterator<Item = &AuthEvent> {
+        let seen = self.window.len() - std::mem::take(&mut self.fresh);
+        self.window.range(seen..).map(|waiting| &waiting.event)
     }
 
     /// From here on, what is taken is also kept, to be decided again when the log goes on.
@@ -196,12 +210,16 @@ impl Stream {
 
     /// Fills the window and judges the event at its head.
     fn look(&mut self) {
-        while self.window.len() <= LOOK_AHEAD {
-            if let Some(line) = self.lines.next() {
-                self.await_line(line);
-            } else if !self.next_block() {
-                break;
+        if self.window.len() <= LOOK_AHEAD {
+            let before = self.window.len();
+            while self.window.len() <= LOOK_AHEAD + AT_ONCE {
+                if let Some(line) = self.lines.next() {
+                    self.await_line(line);
+                } else if !self.next_block() {
+                    break;
+                }
             }
+            self.fresh += self.window.len() - before;
         }
         self.head = self.judge_head();
     }

@@ -82,7 +82,8 @@ impl Table {
             if at > 0 {
                 line.push_str(&" ".repeat(self.gap));
             }
-            let blanks = " ".repeat(width - cell.len());
+            // What is cut to nothing keeps its dots.
+            let blanks = " ".repeat(width.saturating_sub(cell.len()));
             match align {
                 Align::Left => line.extend([cell, blanks]),
                 Align::Right => line.extend([blanks, cell]),

@@ -69,6 +69,12 @@ impl Counting {
         Counts::Bans
     }
 
+    /// Reads what a source's next attempt will ask for; what it returns means nothing.
+    pub(crate) fn foresee(&self, source: IpAddr) -> u64 {
+        let counted = self.addresses.get(&source);
+        counted.and_then(|counted| counted.failures.last()).map_or(0, |last| last.micros() as u64)
+    }
+
     /// Forgets, once a window, what can count no more.
     fn sweep(&mut self, now: Time) {
         if now < self.swept.plus(self.rule.window) {

@@ -120,6 +120,12 @@ impl Tally {
         self.counting.rule
     }
 
+    /// Reads what will be counted at sources that come soon, one after the other without waiting. Changes nothing.
+    pub(crate) fn foresee(&self, sources: impl Iterator<Item = IpAddr>) {
+        let read = |source: IpAddr| self.counting.foresee(source) ^ self.people.foresee(Unit::of(source));
+        std::hint::black_box(sources.map(read).fold(0, |all, one| all ^ one));
+    }
+
     /// Counts what one line caused: all its effects at once, since a hit tells what kind of success was seen.
     pub(crate) fn line(&mut self, time: Time, effects: &[Effect]) {
         let (first, last) = self.span.unwrap_or((time, time));

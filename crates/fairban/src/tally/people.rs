@@ -1,13 +1,15 @@
 //! Who was seen: strangers in a few bytes each, and those at which somebody logged in with a little more.
 
 use std::collections::BTreeSet;
+use std::hash::Hasher as _;
 
 use fairban_core::account::Account;
 use fairban_core::escape::escaped;
 use fairban_core::time::{Span, Time};
+use hashbrown::hash_map::Entry;
 use serde::{Deserialize, Serialize};
 
-use super::map::Map;
+use super::map::{Folding, Map};
 use super::unit::Unit;
 
 /// Strangers remembered, at 24 bytes each. Who fills the table makes "first seen" of later robots late in a report, nothing
@@ -113,10 +115,18 @@ impl People {
 
     /// A login.
     pub(crate) fn logged_in(&mut self, unit: Unit, time: Time, account: &Account, login: Login) {
-        if !self.known.contains_key(&unit) && !self.meet(unit, time, account) {
-            return;
-        }
-        let Some(person) = self.known.get_mut(&unit) else { return };
+        let full = self.known.len() >= PEOPLE_MAX;
+        let person = match self.known.entry(unit) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if full => return,
+            Entry::Vacant(new) => {
+                // A stranger is one no more.
+                let stranger = self.strangers.remove(&unit);
+                self.sources += u64::from(stranger.is_none());
+                self.order.insert(unit);
+                new.insert(Person::new(time, stranger, account))
+            }
+        };
         person.last = person.last.max(time);
         person.successes += 1;
         person.hits += u32::from(login.hit);
@@ -128,16 +138,11 @@ impl People {
         }
     }
 
-    /// A stranger is one no more; `false` if there is no room.
-    fn meet(&mut self, unit: Unit, time: Time, account: &Account) -> bool {
-        if self.known.len() >= PEOPLE_MAX {
-            return false;
-        }
-        let stranger = self.strangers.remove(&unit);
-        self.sources += u64::from(stranger.is_none());
-        self.order.insert(unit);
-        self.known.insert(unit, Person::new(time, stranger, account));
-        true
+    /// Reads what the next attempt of a source will ask for; what it returns means nothing.
+    pub(crate) fn foresee(&self, unit: Unit) -> u64 {
+        let known = self.known.get(&unit).and_then(|person| person.accounts.first());
+        let stranger = self.strangers.get(&unit).map_or(0, |stranger| stranger.last_secs);
+        u64::from(known.copied().unwrap_or(stranger))
     }
 
     /// When a source was first seen.
@@ -198,8 +203,7 @@ fn secs(time: Time) -> u32 {
 }
 
 fn tag(name: &[u8]) -> u32 {
-    use std::hash::Hasher as _;
-    let mut hasher = siphasher::sip::SipHasher13::new();
+    let mut hasher = Folding::default();
     hasher.write(name);
     hasher.finish() as u32
 }

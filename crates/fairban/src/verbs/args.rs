@@ -135,7 +135,7 @@ pub(crate) struct BansArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct BanArgs {
-    /// Whom: 203.0.113.7, 203.0.113.0/24, 2001:db8:7::/48
+    /// Whom, such as 203.0.113.7 or 203.0.113.0/24
     #[arg(value_name = "PREFIX", value_parser = parse_target)]
     pub(crate) prefix: IpNet,
 

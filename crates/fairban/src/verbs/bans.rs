@@ -78,7 +78,6 @@ fn write(out: &mut impl Write, page: &BansPage, zone: &TimeZone) -> io::Result<(
         ("time left", Align::Left),
         ("nats", Align::Right),
         ("tries", Align::Right),
-        ("", Align::Left),
     ])
     .dense();
     for row in &page.rows {
@@ -88,12 +87,11 @@ fn write(out: &mut impl Write, page: &BansPage, zone: &TimeZone) -> io::Result<(
         };
         table.row([
             show_prefix(&row.prefix),
-            row.reason.to_string(),
+            format!("{}{}", row.reason, marks(row, page)),
             minute(row.from.time(), zone),
             left(row.until, page.at),
             evidence,
             row.attempts.to_string(),
-            marks(row, page),
         ]);
     }
     table.write(out)?;

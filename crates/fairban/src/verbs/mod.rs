@@ -149,6 +149,12 @@ fn print_line(response: &Response) -> Done {
 fn print(write: impl FnOnce(&mut Vec<u8>, &TimeZone) -> std::io::Result<()>) -> Done {
     let mut text = Vec::new();
     let mut out = anstream::stdout().lock();
-    let written = write(&mut text, &TimeZone::system()).and_then(|()| out.write_all(&text));
+    let written = write(&mut text, &TimeZone::system()).and_then(|()| {
+        // A title stands apart from what is before it; here there is nothing.
+        out.write_all(text.strip_prefix(b"\n").unwrap_or(&text))
+    });
     written.and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,8 +38,8 @@ pub(super) fn unban(args: &UnbanArgs) -> Done {
     };
     let request = Request::Unban { whom, forgive: args.forgive };
     carry_out(&args.talk, &request, |done| match done.affected {
-        0 if done.changed => "Nobody was banned there; the excuse is remembered.".to_owned(),
-        0 => "Nobody was banned there.".to_owned(),
+        0 if done.changed => "Nobody was banned; the excuse is remembered.".to_owned(),
+        0 => "Nobody was banned.".to_owned(),
         affected => {
             let more = affected.saturating_sub(done.prefixes.len() as u64);
             let more = if more > 0 { format!(" and {} more", grouped(more)) } else { String::new() };
@@ -54,9 +54,10 @@ pub(super) fn allow(args: &AllowArgs) -> Done {
         (Some(AllowVerb::Remove { prefix, talk }), _) => {
             carry_out(talk, &Request::AllowRemove { prefix: *prefix }, |done| {
                 let whom = show_prefix(prefix);
-                match done.changed {
-                    true => format!("{whom} is judged like everybody else from now on."),
-                    false => format!("{whom} was not on the list. Which are: fairban allow list"),
+                if done.changed {
+                    format!("{whom} is judged like everybody else from now on.")
+                } else {
+                    format!("{whom} was not on the list. Which are: fairban allow list")
                 }
             })
         }

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use fairban_control::{
-    AlarmRow, InputState, InputStatus, Mode, Request, Response, ServiceStatus, Shown, StatusReport, Wall,
-    WallState,
+    AlarmRow, InputState, InputStatus, Mode, Request, Response, ServiceStatus, StatusReport, Wall, WallState,
+    Walls,
 };
 use jiff::tz::TimeZone;
 
@@ -44,11 +44,9 @@ fn write_mode(out: &mut impl Write, status: &StatusReport, zone: &TimeZone) -> i
         Mode::Shadow => "decides and records, enforces nothing",
         Mode::Live => "enforces",
     };
-    let mut line = format!("Mode {}: {meaning}", status.mode.name());
-    if is_known(status.mode_since) {
-        line.push_str(&format!(", since {}", long(status.mode_since.time(), zone)));
-    }
-    writeln!(out, "{line}")?;
+    let since = is_known(status.mode_since).then(|| long(status.mode_since.time(), zone));
+    let since = since.map_or(String::new(), |since| format!(", since {since}"));
+    writeln!(out, "Mode {}: {meaning}{since}", status.mode.name())?;
     if let Some(until) = status.confirm_by {
         let left = length(until.time().since(status.at.time()));
         let text =
@@ -82,7 +80,7 @@ fn write_services(out: &mut impl Write, services: &[ServiceStatus], zone: &TimeZ
         ("lines", Align::Right),
         ("understood", Align::Right),
         ("about logins", Align::Right),
-        ("odd logins", Align::Right),
+        ("odd", Align::Right),
         ("last login", Align::Left),
     ]);
     for service in services {
@@ -210,13 +208,7 @@ fn write_surroundings(out: &mut impl Write, status: &StatusReport, zone: &TimeZo
         }
     }
     if status.pid != 0 {
-        let walls = &status.walls;
-        let walls = [
-            ("no capabilities", &walls.capabilities),
-            ("Landlock", &walls.landlock),
-            ("seccomp", &walls.seccomp),
-        ];
-        labelled(out, "Walls", &walls.map(|(name, wall)| shown_wall(name, wall)).join(", "))?;
+        labelled(out, "Walls", &shown_walls(&status.walls))?;
     }
     let store = &status.store;
     let health = if store.healthy { "healthy" } else { "DEGRADED" };
@@ -234,14 +226,27 @@ fn write_surroundings(out: &mut impl Write, status: &StatusReport, zone: &TimeZo
     }
 }
 
-fn shown_wall(name: &str, wall: &Wall) -> String {
-    let state = match wall.state {
-        WallState::Up => "up",
-        WallState::Partly => "in part",
-        WallState::Down => "DOWN",
+fn shown_walls(walls: &Walls) -> String {
+    let capabilities = match walls.capabilities.state {
+        WallState::Up => "no capabilities",
+        WallState::Partly => "some capabilities",
+        WallState::Down => "CAPABILITIES",
     };
-    let remark = wall.remark.as_ref().map(Shown::as_str);
-    remark.map_or_else(|| format!("{name} {state}"), |remark| format!("{name} {state} ({remark})"))
+    let state = |name: &str, wall: &Wall| match wall.state {
+        WallState::Up => format!("{name} up"),
+        WallState::Partly => format!("{name} in part"),
+        WallState::Down => format!("{name} DOWN"),
+    };
+    let parts = [
+        (capabilities.to_owned(), &walls.capabilities),
+        (state("Landlock", &walls.landlock), &walls.landlock),
+        (state("seccomp", &walls.seccomp), &walls.seccomp),
+    ];
+    let told = parts.map(|(state, wall)| match &wall.remark {
+        Some(remark) => format!("{state} ({remark})"),
+        None => state,
+    });
+    told.join(", ")
 }
 
 fn labelled(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {

@@ -50,20 +50,14 @@ fn write(out: &mut impl Write, event: &TailEvent, zone: &TimeZone) -> io::Result
     };
     let time = short(event.time.time(), zone);
     let id = event.id.map_or(String::new(), |id| format!(" {id}"));
-    let mut line = format!("{time}  {style}{}{id}{style:#}", event.kind.name());
-    if let Some(prefix) = &event.prefix {
-        line.push_str(&format!("  {}", show_prefix(prefix)));
-    }
-    if let Some(account) = &event.account {
-        let account = crate::report::cut(account.as_str(), 30);
-        line.push_str(&format!("  {account}"));
-    }
-    writeln!(out, "{line}")?;
+    let whom = event.prefix.as_ref().map_or(String::new(), |prefix| format!("  {}", show_prefix(prefix)));
+    writeln!(out, "{time}  {style}{}{id}{style:#}{whom}", event.kind.name())?;
+    let account = event.account.as_ref().map_or(String::new(), |account| format!("{account}: "));
     let reason = event.reason.as_ref().map_or(String::new(), |reason| format!("{reason}, "));
     let evidence = event.evidence.map_or(String::new(), |nats| format!("{nats:.1} nats, "));
     let recorded = match event.kind {
         TailKind::Ban | TailKind::Extend if !event.enforced => " (recorded, not enforced)",
         _ => "",
     };
-    hanging(out, "    ", &format!("{reason}{evidence}{}{recorded}", event.text))
+    hanging(out, "    ", &format!("{account}{reason}{evidence}{}{recorded}", event.text))
 }

@@ -65,9 +65,9 @@ fn write_source(out: &mut impl Write, told: &WhySource, zone: &TimeZone) -> io::
     }
     signals(out, "  ", &told.signals)?;
     write_accounts(out, told, zone)?;
-    write_lines(out, "Lines", &told.samples)?;
-    write_paragraphs(out, "Why", &told.remarks)?;
-    write_paragraphs(out, "What would have changed it", &told.changed_by)?;
+    write_list(out, "Lines", &told.samples)?;
+    write_list(out, "Why", &told.remarks)?;
+    write_list(out, "What would have changed it", &told.changed_by)?;
     write_history(out, &told.history, zone)
 }
 
@@ -92,8 +92,7 @@ fn write_ban(out: &mut impl Write, ban: &BanRow, told: &WhySource, zone: &TimeZo
         hanging(out, "  ", &format!("The operator said: {note}"))?;
     }
     if told.banned {
-        let enforced =
-            if ban.enforced { "The firewall keeps it out" } else { "The firewall does not keep it out" };
+        let enforced = if ban.enforced { "The firewall keeps it out" } else { "Recorded, not enforced" };
         hanging(
             out,
             "  ",
@@ -121,7 +120,7 @@ fn write_accounts(out: &mut impl Write, told: &WhySource, zone: &TimeZone) -> io
         ("failed", Align::Right),
         ("logins", Align::Right),
         ("last", Align::Left),
-        ("", Align::Left),
+        ("how it ended", Align::Left),
     ]);
     for account in &told.accounts {
         table.row([
@@ -183,16 +182,12 @@ fn write_account(out: &mut impl Write, told: &WhyAccount, zone: &TimeZone) -> io
     write_history(out, &told.history, zone)
 }
 
-fn write_lines(out: &mut impl Write, head: &str, lines: &[Shown]) -> io::Result<()> {
-    if lines.is_empty() {
+fn write_list(out: &mut impl Write, head: &str, texts: &[Shown]) -> io::Result<()> {
+    if texts.is_empty() {
         return Ok(());
     }
     title(out, head)?;
-    lines.iter().try_for_each(|line| hanging(out, "  ", line.as_str()))
-}
-
-fn write_paragraphs(out: &mut impl Write, head: &str, paragraphs: &[Shown]) -> io::Result<()> {
-    write_lines(out, head, paragraphs)
+    texts.iter().try_for_each(|text| hanging(out, "  ", text.as_str()))
 }
 
 fn write_history(out: &mut impl Write, history: &[HistoryRow], zone: &TimeZone) -> io::Result<()> {

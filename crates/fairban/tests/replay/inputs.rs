@@ -181,3 +181,14 @@ fn a_last_line_without_its_line_feed_is_a_line() {
     assert_eq!(replay(&[&whole]).objects().len(), replay(&[&cut]).objects().len());
     assert_eq!(replay(&[&cut]).summary()["lines"], 3);
 }
+
+#[test]
+fn bytes_are_counted_as_they_stand_in_the_file() {
+    let folder = Folder::new();
+    let text = scan(36_000, 3, "203.0.113.7");
+    for text in [text.as_str(), text.trim_end()] {
+        let told = replay(&[&folder.file("log", text)]).summary();
+        assert_eq!(told["bytes"], text.len());
+        assert_eq!(told["lines"], 3);
+    }
+}

@@ -264,6 +264,22 @@ fn what_a_client_wrote_behind_a_torn_record_accuses_nobody() {
 }
 
 #[test]
+fn other_daemons_lines_behind_a_torn_record_accuse_nobody_and_make_nobody_familiar() {
+    let postfix = |source, account: &str, outcome| {
+        let mut event = event(Service::Postfix, Tells::Attempt, source, Session::Pid(1));
+        (event.account, event.outcome) = (known(account), outcome);
+        event
+    };
+    let mut log = Log::default();
+    // A robot that writes lines would frame others, or make itself familiar with an account.
+    log.at(0, torn()).at(10, postfix(VICTIM, "bob", Outcome::Failed));
+    log.at(20, postfix(CLIENT, "dan", Outcome::Success));
+    log.at(30, postfix(CLIENT, "eve", Outcome::Failed)).finish();
+    assert_eq!(log.tries(), tries([("eve", Outcome::Failed)]), "the third is the daemon's again");
+    assert!(!log.accuses(VICTIM));
+}
+
+#[test]
 fn a_record_behind_a_torn_one_counts_with_a_connection_for_witness() {
     let mut log = Log::default();
     pop3(&mut log, 0, 1, CLIENT);

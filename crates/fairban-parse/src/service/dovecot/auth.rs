@@ -16,13 +16,13 @@ use core::net::IpAddr;
 
 use fairban_core::account::Account;
 use fairban_core::event::{AuthEvent, Mechanism, Outcome, Tells};
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memrchr};
 
 use super::session::{ID_BYTES_MAX, is_delivery};
 use super::{Level, account, event, mechanism, split_level, strip_level};
 use crate::record::Reading;
 use crate::secret::Secrets;
-use crate::service::fields::{address, contains, rsplit_once, split_once};
+use crate::service::fields::{self, address, contains, rsplit_once, split_once};
 
 /// The server cuts names in front of a message at this many bytes.
 const USER_BYTES_MAX: usize = 64;
@@ -134,13 +134,13 @@ impl<'a> Heads<'a> {
         {
             let inner = &self.body[self.body.len() - text.len() + open + 1..];
             let skipped = from.saturating_sub(self.body.len() - inner.len());
-            if memmem::find_iter(tail, b"): ").any(|at| is_another(inner.get(..skipped + at).and_then(who))) {
+            if fields::find_iter(tail, b"): ").any(|at| is_another(inner.get(..skipped + at).and_then(who))) {
                 return true;
             }
         }
         self.new.is_some_and(|inner| {
             let skipped = from.saturating_sub(self.body.len() - inner.len());
-            memmem::find_iter(tail, b": ").any(|at| {
+            fields::find_iter(tail, b": ").any(|at| {
                 is_another(inner.get(..skipped + at).and_then(|prefix| Some(who_of_new(prefix)?.0)))
             })
         })
@@ -213,7 +213,7 @@ fn behind_connection(text: &[u8]) -> &[u8] {
     if !text.starts_with(b"conn ") && !text.starts_with(b"auth-worker<") {
         return text;
     }
-    let Some(at) = memmem::find(text, b"auth-worker<") else {
+    let Some(at) = fields::find(text, b"auth-worker<") else {
         return text;
     };
     split_once(&text[at..], b">: ").map_or(text, |(_, rest)| rest)
@@ -394,7 +394,7 @@ fn tried<'a>(heads: &Heads<'a>) -> Found<'a> {
     };
     if body.ends_with(b")") {
         let secret_end = body.len() - 1;
-        for at in memmem::find_iter(body, GIVEN_PASSWORD) {
+        for at in fields::find_iter(body, GIVEN_PASSWORD) {
             let secret = at + GIVEN_PASSWORD.len();
             if secret > secret_end {
                 continue;

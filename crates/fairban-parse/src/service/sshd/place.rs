@@ -46,5 +46,5 @@ pub(super) fn last_word(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn port(digits: &[u8]) -> Option<u16> {
-    str::from_utf8(digits).ok()?.parse().ok()
+    crate::service::fields::number(digits)
 }

@@ -8,7 +8,7 @@ use fairban_control::{
 use fairban_core::account::AccountKey;
 use fairban_core::effect::RobotKind;
 use fairban_core::engine::{Order, Whom};
-use fairban_core::time::{Span, Time};
+use fairban_core::time::Span;
 use fairban_firewall::enforcer::Order as DoorOrder;
 use ipnet::IpNet;
 
@@ -32,7 +32,7 @@ impl Office {
             Request::Allow { prefix, note } => reply.send(self.allow(&peer, prefix, note)),
             Request::AllowList => reply.send(Response::AllowList(self.allow_list())),
             Request::AllowRemove { prefix } => reply.send(self.allow_remove(&peer, prefix)),
-            Request::Why { about, at } => reply.send(self.why(&about, at)),
+            Request::Why { about, at } => self.why(about, at, reply),
             Request::Mode { mode } => self.set_mode(&peer, mode, reply),
             Request::Confirm => reply.send(self.confirm(&peer)),
             Request::Reload => reply.send(match self.reload_settings() {
@@ -339,9 +339,4 @@ pub(super) fn row(prefix: IpNet, ban: &InForce, enforced: bool) -> BanRow {
         attempts_since: u64::from(ban.attempts_since),
         note: None,
     }
-}
-
-/// The later of two times, where either may be missing.
-pub(super) fn latest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
-    one.max(other)
 }

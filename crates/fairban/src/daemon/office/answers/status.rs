@@ -17,7 +17,7 @@ use crate::daemon::desk::Mode;
 const WATCHED_MIN: Span = Span::hours(24);
 
 impl Office {
-    pub(super) fn status(&mut self) -> StatusReport {
+    pub(in crate::daemon::office) fn status(&mut self) -> StatusReport {
         let now = self.now();
         let census = self.desk.engine().census();
         let bans = self.desk.bans();

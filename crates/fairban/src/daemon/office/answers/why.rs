@@ -1,43 +1,48 @@
 //! `fairban why`: from what the engine holds now, and from what is on record.
 
+use std::path::Path;
+
 use fairban_control::{
-    About, AccountRow, BanRow, DeviceRow, FailedRow, LoginRow, Moment, PARTS_MAX, Response, Shown, SignalRow,
-    WhyAccount, WhyReport, WhySource, nats,
+    About, AccountRow, BanRow, DeviceRow, FailedRow, LoginRow, Moment, PARTS_MAX, Problem, Refusal, Reply,
+    Response, Shown, SignalRow, WhyAccount, WhyReport, WhySource, nats,
 };
 use fairban_core::account::AccountKey;
 use fairban_core::effect::SignalSum;
 use fairban_core::engine::{Explanation, Subject};
+use fairban_core::time::Time;
+use fairban_store::database::Reader;
 use ipnet::IpNet;
 
-use super::{Office, latest, row};
+use super::{Office, row};
+use crate::daemon::history;
 use crate::explain::{outcome_words, signal_words};
 use crate::tally::show_account;
 
 impl Office {
-    pub(super) fn why(&mut self, about: &About, at: Option<Moment>) -> Response {
-        if let Some(at) = at {
-            return self.recorder.why(about, at.time());
-        }
-        let told = match about {
-            About::Prefix(prefix) => self.why_source(*prefix).map(|why| WhyReport::Source(Box::new(why))),
-            About::Account(account) => {
+    /// Answers from what the engine holds; what is on record is read in a thread of its own, so that no verdict waits for
+    /// a disk. There are no more such threads than clients.
+    pub(super) fn why(&mut self, about: About, at: Option<Moment>, reply: Reply) {
+        let told = match (&about, at) {
+            (_, Some(_)) => None,
+            (About::Prefix(prefix), None) => {
+                self.why_source(*prefix).map(|why| WhyReport::Source(Box::new(why)))
+            }
+            (About::Account(account), None) => {
                 self.why_account(&AccountKey::new(&account.bytes())).map(WhyReport::Account)
             }
         };
-        let about = match about {
-            About::Prefix(prefix) => Shown::of(prefix.to_string()),
-            About::Account(account) => account.clone(),
-        };
-        told.map_or(Response::NothingKnown { about }, Response::Why)
+        let path = self.recorder.path().to_owned();
+        let answer = move || reply.send(recorded(&path, &about, at, told));
+        // Without a thread the client is told that there was no answer.
+        let _ = std::thread::Builder::new().name("history".to_owned()).spawn(answer);
     }
 
     fn why_source(&mut self, asked: IpNet) -> Option<WhySource> {
         let now = self.now();
         let told = self.desk.engine().explain(&Subject::Source(asked.addr()));
-        let history = self.recorder.history_of_prefix(asked, PARTS_MAX);
         let ban = self.ban_around(asked);
         let allowed = self.desk.allowlist().into_iter().find(|prefix| prefix.contains(&asked));
-        if told.is_none() && history.is_empty() && ban.is_none() && allowed.is_none() {
+        if told.is_none() && ban.is_none() && allowed.is_none() {
             return None;
         }
         let banned = ban.is_some();
@@ -60,7 +65,7 @@ impl Office {
             at: Moment::from(now),
             allowed,
             first_seen: None,
-            last_seen: latest(last_seen, None).map(Moment::from),
+            last_seen: last_seen.map(Moment::from),
             attempts: u64::from(told.attempts),
             evidence: nats(told.evidence),
             limit: nats(told.limit),
@@ -82,7 +87,7 @@ impl Office {
             banned,
             remarks: remarks.into_iter().take(PARTS_MAX).map(Shown::spelt).collect(),
             changed_by: changed_by.into_iter().take(PARTS_MAX).map(Shown::spelt).collect(),
-            history,
+            history: Vec::new(),
         })
     }
 
@@ -99,11 +104,8 @@ impl Office {
 
     fn why_account(&mut self, key: &AccountKey) -> Option<WhyAccount> {
         let now = self.now();
-        let history = self.recorder.history_of_account(key, PARTS_MAX);
         let told = self.desk.engine().explain(&Subject::Account(key.clone()));
-        if told.is_none() && history.is_empty() {
-            return None;
-        }
+        told.as_ref()?;
         let accounts = told.as_ref().map(|told| told.accounts.clone()).unwrap_or_default();
         let (logins, failed): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|told| told.successes > 0);
         let devices =
@@ -149,8 +151,41 @@ impl Office {
                 .take(PARTS_MAX)
                 .map(Shown::spelt)
                 .collect(),
-            history,
+            history: Vec::new(),
         })
+    }
+}
+
+/// What is told now, with what is on record; of an earlier time, or where nothing is known now, the record alone.
+fn recorded(path: &Path, about: &About, at: Option<Moment>, told: Option<WhyReport>) -> Response {
+    let nothing = || {
+        let about = match about {
+            About::Prefix(prefix) => Shown::of(prefix.to_string()),
+            About::Account(account) => account.clone(),
+        };
+        Response::NothingKnown { about }
+    };
+    let read = Reader::open(path).and_then(|reader| match (told.clone(), about) {
+        (Some(WhyReport::Source(mut why)), About::Prefix(prefix)) => {
+            why.history = history::of_prefix(&reader, *prefix)?;
+            Ok(Some(WhyReport::Source(why)))
+        }
+        (Some(WhyReport::Account(mut why)), About::Account(account)) => {
+            why.history = history::of_account(&reader, &AccountKey::new(&account.bytes()))?;
+            Ok(Some(WhyReport::Account(why)))
+        }
+        _ => {
+            let at = at.map_or(Time::from_micros(i64::MAX), Moment::time);
+            history::why_at(&reader, about, at)
+        }
+    });
+    match (read, told) {
+        (Ok(why), _) => why.map_or_else(nothing, Response::Why),
+        (Err(_), Some(told)) => Response::Why(told),
+        (Err(error), None) if at.is_some() => {
+            Refusal::new(Problem::Failed, format!("the record cannot be read: {error}")).into()
+        }
+        (Err(_), None) => nothing(),
     }
 }
 

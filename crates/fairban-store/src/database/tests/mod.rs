@@ -1,0 +1,7 @@
+mod contents;
+mod fixture;
+mod full_disk;
+mod hostile;
+mod old_history;
+mod opening;
+mod thread;
