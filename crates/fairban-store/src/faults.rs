@@ -9,28 +9,39 @@ use crate::disk::{Disk, DiskFile, Listed, Purpose, RealDisk};
 
 /// Shared by the disk and the files opened on it.
 #[derive(Debug)]
-pub(crate) struct Faults {
+pub struct Faults {
     /// Bytes that may still be written; a write beyond takes what fits, and the next one fails.
-    pub(crate) room: AtomicU64,
+    pub room: AtomicU64,
     /// Nothing may be changed.
-    pub(crate) read_only: AtomicBool,
+    pub read_only: AtomicBool,
     /// Cutting a file fails.
-    pub(crate) no_cut: AtomicBool,
+    pub no_cut: AtomicBool,
     /// Removing a file fails.
-    pub(crate) no_remove: AtomicBool,
+    pub no_remove: AtomicBool,
     /// fdatasync and fsync fail.
-    pub(crate) no_sync: AtomicBool,
+    pub no_sync: AtomicBool,
     /// How often something was forced onto the disk.
-    pub(crate) syncs: AtomicU64,
+    pub syncs: AtomicU64,
     /// How often write(2) was called.
-    pub(crate) writes: AtomicU64,
+    pub writes: AtomicU64,
 }
 
+/// The machine's disk, with the faults that were asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct FaultyDisk(pub(crate) Arc<Faults>);
+pub struct FaultyDisk(
+    /// What is wrong with it.
+    pub Arc<Faults>,
+);
+
+impl Default for FaultyDisk {
+    fn default() -> FaultyDisk {
+        FaultyDisk::new()
+    }
+}
 
 impl FaultyDisk {
-    pub(crate) fn new() -> FaultyDisk {
+    /// A disk without faults.
+    pub fn new() -> FaultyDisk {
         FaultyDisk(Arc::new(Faults {
             room: AtomicU64::new(u64::MAX),
             read_only: AtomicBool::new(false),
@@ -42,11 +53,13 @@ impl FaultyDisk {
         }))
     }
 
-    pub(crate) fn set(flag: &AtomicBool, on: bool) {
+    /// Turns a fault on or off.
+    pub fn set(flag: &AtomicBool, on: bool) {
         flag.store(on, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_room(&self, bytes: u64) {
+    /// So many bytes may still be written.
+    pub fn set_room(&self, bytes: u64) {
         self.0.room.store(bytes, Ordering::Relaxed);
     }
 }
@@ -121,7 +134,9 @@ impl DiskFile for FaultyFile {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let written = self.file.write(&bytes[..fits])?;
-        self.faults.room.store(room - written as u64, Ordering::Relaxed);
+        if room != u64::MAX {
+            self.faults.room.store(room - written as u64, Ordering::Relaxed);
+        }
         Ok(written)
     }
 

@@ -15,13 +15,11 @@
 
 pub mod database;
 pub mod disk;
+pub mod faults;
 pub mod journal;
 pub mod roll;
 pub mod snapshots;
 pub mod state_dir;
-
-#[cfg(test)]
-mod faults;
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;

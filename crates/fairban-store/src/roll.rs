@@ -26,6 +26,18 @@ pub struct Places<'a> {
     pub journal: &'a Path,
     /// The snapshots' directory.
     pub snapshots: &'a Path,
+    /// What stays there.
+    pub keep: Keep,
+}
+
+/// What of journal and snapshots stays when a new snapshot has been made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// The newest two snapshots and the records after the older one.
+    #[default]
+    Needed,
+    /// Everything, for whoever wants to look at the past: the disk fills.
+    Everything,
 }
 
 /// What was done.
@@ -80,7 +92,7 @@ pub fn roll_on<F: Folder>(
     upto: u64,
     mut start: impl FnMut(Option<&[u8]>) -> Result<F, String>,
 ) -> Result<Rolled, Error> {
-    let snapshots = Snapshots::on(Arc::clone(disk), places.snapshots);
+    let snapshots = Snapshots::on(Arc::clone(disk), places.snapshots).keeping(places.keep);
     // A snapshot beyond `upto` is of a journal that was lost with the power.
     let Found { newest, passed } = snapshots.load_newest_as(|snapshot| {
         if snapshot.seq > upto {
@@ -102,10 +114,14 @@ pub fn roll_on<F: Folder>(
     // Freed before the file is read again: two engines and a snapshot are enough in memory.
     drop(folder);
     snapshots.save(upto, &bytes)?;
+    let snapshot_bytes = bytes.len() as u64;
+    if places.keep == Keep::Everything {
+        return Ok(Rolled { seq: upto, records, snapshot_bytes, needed_from: 1, passed });
+    }
     let oldest_kept = snapshots.seqs()?.into_iter().min().unwrap_or(0).min(upto);
     let needed_from = oldest_kept + 1;
     remove_needless(&**disk, places.journal, needed_from)?;
-    Ok(Rolled { seq: upto, records, snapshot_bytes: bytes.len() as u64, needed_from, passed })
+    Ok(Rolled { seq: upto, records, snapshot_bytes, needed_from, passed })
 }
 
 fn remove_needless(disk: &dyn Disk, dir: &Path, needed_from: u64) -> Result<(), journal::Error> {

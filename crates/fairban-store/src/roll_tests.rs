@@ -58,7 +58,7 @@ impl Daemon {
 
     fn roll(&self, upto: u64) -> Result<Rolled, Error> {
         let (journal, snapshots) = (self.dir.path().join("journal"), self.dir.path().join("snapshots"));
-        let places = Places { journal: &journal, snapshots: &snapshots };
+        let places = Places { journal: &journal, snapshots: &snapshots, keep: Keep::Needed };
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         roll_on(&disk, places, upto, Sum::start)
     }
@@ -161,7 +161,7 @@ fn it_runs_beside_a_journal_that_is_being_appended_to() {
     let reached = Arc::new(std::sync::atomic::AtomicU64::new(50));
     let upto = Arc::clone(&reached);
     let thread = std::thread::spawn(move || {
-        let places = Places { journal: &journal, snapshots: &snapshots };
+        let places = Places { journal: &journal, snapshots: &snapshots, keep: Keep::Needed };
         let mut rolled = 0;
         while rolled < 450 {
             let upto = upto.load(std::sync::atomic::Ordering::Acquire);
@@ -256,4 +256,22 @@ proptest! {
         daemon.restart();
         prop_assert_eq!(&daemon.engine, &undisturbed);
     }
+}
+
+#[test]
+fn where_everything_is_kept_the_past_can_be_looked_at() {
+    let mut daemon = Daemon::new();
+    for round in 0..6_u8 {
+        daemon.take(&[vec![round; 30], vec![round; 30]]).unwrap();
+        daemon.journal.as_mut().unwrap().seal().unwrap();
+        let (journal, snapshots) = (daemon.dir.path().join("journal"), daemon.dir.path().join("snapshots"));
+        let places = Places { journal: &journal, snapshots: &snapshots, keep: Keep::Everything };
+        let rolled = roll(places, daemon.engine.last, Sum::start);
+        assert_eq!(rolled.unwrap().needed_from, 1);
+    }
+    let snapshots = Snapshots::new(&daemon.dir.path().join("snapshots"));
+    assert_eq!(snapshots.seqs().unwrap(), [12, 10, 8, 6, 4, 2]);
+    assert_eq!(snapshots.load(4).unwrap().seq, 4);
+    let found = journal::survey(&RealDisk, &daemon.dir.path().join("journal")).unwrap();
+    assert_eq!((found.first, found.next, found.torn.len()), (1, 13, 0));
 }

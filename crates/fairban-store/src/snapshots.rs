@@ -15,6 +15,7 @@ use std::sync::Arc;
 use siphasher::sip::SipHasher13;
 
 use crate::disk::{Disk, Purpose, RealDisk, write_all};
+use crate::roll::Keep;
 use crate::shown;
 
 const MAGIC: &[u8; 8] = b"fairbanS";
@@ -115,6 +116,7 @@ impl std::fmt::Debug for Snapshot {
 pub struct Snapshots {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
+    keep: Keep,
 }
 
 impl Snapshots {
@@ -125,7 +127,13 @@ impl Snapshots {
 
     /// The same on another disk.
     pub fn on(disk: Arc<dyn Disk>, dir: &Path) -> Snapshots {
-        Snapshots { disk, dir: dir.to_owned() }
+        Snapshots { disk, dir: dir.to_owned(), keep: Keep::Needed }
+    }
+
+    /// The same, with another rule about what stays when one is saved.
+    #[must_use]
+    pub fn keeping(self, keep: Keep) -> Snapshots {
+        Snapshots { keep, ..self }
     }
 
     /// Saves the state after record `seq`, in one step, and removes all but the newest two whole ones.
@@ -156,7 +164,7 @@ impl Snapshots {
     ) -> Result<Found<T>, Error> {
         let mut passed = Vec::new();
         for seq in self.seqs()? {
-            let taken = self.load(seq).and_then(|snapshot| take(&snapshot).map_err(Why::Refused));
+            let taken = self.read(seq).and_then(|snapshot| take(&snapshot).map_err(Why::Refused));
             match taken {
                 Ok(taken) => return Ok(Found { newest: Some((seq, taken)), passed }),
                 Err(why) => passed.push(Unusable { path: self.path(seq), why }),
@@ -185,7 +193,12 @@ impl Snapshots {
         Ok(seqs)
     }
 
-    fn load(&self, seq: u64) -> Result<Snapshot, Why> {
+    /// The snapshot with this number.
+    pub fn load(&self, seq: u64) -> Result<Snapshot, Unusable> {
+        self.read(seq).map_err(|why| Unusable { path: self.path(seq), why })
+    }
+
+    fn read(&self, seq: u64) -> Result<Snapshot, Why> {
         let limit = SNAPSHOT_BYTES_MAX + HEAD_BYTES as u64;
         let mut all = self.disk.read(&self.path(seq), limit).map_err(Why::Unreadable)?;
         let Some(found) = all.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk()) else {
@@ -216,7 +229,10 @@ impl Snapshots {
             if seq == newest {
                 continue;
             }
-            if seq < newest && kept < KEPT && self.load(seq).is_ok() {
+            if self.keep == Keep::Everything && seq < newest {
+                continue;
+            }
+            if seq < newest && kept < KEPT && self.read(seq).is_ok() {
                 kept += 1;
             } else {
                 // One too many harms nobody; the next save tries again.

@@ -70,6 +70,19 @@ impl StateDir {
         Ok(StateDir { path: path.to_owned(), _lock: Lock::take(path)? })
     }
 
+    /// Takes the lock of a directory that is there, without writing in it. For whoever only looks: nobody writes meanwhile.
+    /// Where the lock itself is missing, no daemon ever ran there.
+    pub fn look(path: &Path) -> Result<StateDir, Error> {
+        let lock = path.join("lock");
+        let failed = |doing, source| Error::Io { doing, path: lock.clone(), source };
+        let mut file = File::open(&lock).map_err(|source| failed("open the lock", source))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(StateDir { path: path.to_owned(), _lock: Lock { _file: file } }),
+            Err(Errno::WOULDBLOCK) => Err(Error::Held { dir: path.to_owned(), pid: pid_in(&mut file) }),
+            Err(errno) => Err(failed("lock", errno.into())),
+        }
+    }
+
     /// The directory itself.
     pub fn path(&self) -> &Path {
         &self.path
@@ -156,6 +169,22 @@ mod tests {
         assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
         drop(first);
         StateDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn who_only_looks_keeps_a_daemon_out_and_writes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(StateDir::look(dir.path()), Err(Error::Io { .. })), "no daemon was ever there");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let path = dir.path().join("fairban");
+        let daemon = StateDir::open(&path).unwrap();
+        assert!(matches!(StateDir::look(&path), Err(Error::Held { .. })));
+        drop(daemon);
+        fs::write(path.join("lock"), "7\n").unwrap();
+        let looking = StateDir::look(&path).unwrap();
+        assert!(matches!(StateDir::open(&path), Err(Error::Held { .. })));
+        drop(looking);
+        assert_eq!(fs::read(path.join("lock")).unwrap(), b"7\n");
     }
 
     #[test]

@@ -49,6 +49,15 @@ Exit codes:
   70  a fault of fairban itself: please report it
   78  the state file is of another version, damaged, or made with other options";
 
+const AUDIT_EXIT_CODES: &str = "\
+Exit codes:
+  0   what is remembered follows from the journal
+  1   it does not, or a part of it cannot be read; what is wrong was printed
+  2   the command line was wrong
+  69  the service runs, or there is no state to look at
+  70  a fault of fairban itself: please report it
+  78  the configuration is wrong";
+
 /// Bans password-scanning robots and never your users.
 #[derive(Debug, Parser)]
 #[command(name = "fairban", version, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
@@ -78,6 +87,13 @@ pub(crate) enum Verb {
     /// would run, and how the servers' logs could tell more. What is in the way comes with the command that removes it.
     #[command(after_help = CHECK_EXIT_CODES)]
     Check(CheckArgs),
+    /// Prove that what the service remembers follows from what it read
+    ///
+    /// Reads the oldest snapshot there is and takes every entry of the journal after it as the service did, in an engine of its
+    /// own; then compares it with each later snapshot. For when a disk or a crash is suspected, before the service is started
+    /// again. Changes nothing, and needs the service to be stopped.
+    #[command(after_help = AUDIT_EXIT_CODES)]
+    Audit(AuditArgs),
     /// Try inputs for `fairban check`: reads and writes JSON, and is of no use to people
     #[command(hide = true)]
     TryInputs,
@@ -120,6 +136,35 @@ pub(crate) struct RunArgs {
     /// [default: /etc/fairban/fairban.toml]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Keep the whole journal and all snapshots, for `fairban audit`: the disk fills
+    #[arg(long, hide = true)]
+    pub(crate) keep_journal: bool,
+
+    /// Make a snapshot after so many bytes of journal
+    #[arg(long, hide = true, value_name = "BYTES", default_value_t = crate::daemon::ROLL_AFTER_BYTES)]
+    pub(crate) roll_after_bytes: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AuditArgs {
+    /// The configuration that names the state directory [default: /etc/fairban/fairban.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The state directory itself, for example of another machine
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// Also print each entry that was looked at: lines with their input, orders, and the verdicts that they led to
+    #[arg(long)]
+    pub(crate) events: bool,
+
+    /// Print one JSON object a line, and nothing else, on standard output
+    ///
+    /// The actions are line, order, configured and verdict (with --events), trouble, and summary last.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

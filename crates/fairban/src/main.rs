@@ -42,6 +42,10 @@ fn main() -> ExitCode {
             Ok(code) => return code,
             Err(failure) => Err(failure),
         },
+        Verb::Audit(args) => match daemon::audit(&args) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
         Verb::TryInputs => check::answer(),
         Verb::Control(verb) => {
             let mut record = offline();

@@ -171,23 +171,7 @@ impl Journal {
     pub fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<(Journal, Opened), Error> {
         disk.make_dir(dir).map_err(|source| failed("make the directory", dir, source))?;
         let lock = Lock::take(dir)?;
-        let mut segments = segments(&*disk, dir)?;
-        let (mut torn, mut repairs, mut after) = (Vec::new(), Vec::new(), 1);
-        while let Some(last) = segments.last_mut() {
-            let path = last.path(dir);
-            let bytes = read_segment(&*disk, &path)?;
-            let end = End::find(&path, &bytes)?;
-            if let Some(piece) = end.torn(&path, bytes.len()) {
-                repairs.push(Repair { path, bytes: piece.offset, keep_aside: piece.records > 0 });
-                torn.push(piece);
-            }
-            if let Some(found) = end.after {
-                after = found;
-                last.bytes = end.at as u64;
-                break;
-            }
-            segments.pop();
-        }
+        let Found { segments, torn, repairs, after } = find(&*disk, dir)?;
         let next = after.max(options.seq_min);
         let first = segments.first().map_or(next, |segment| segment.first);
         let tail = if segments.is_empty() || next > after { Tail::Sealed } else { Tail::Closed };
@@ -461,6 +445,44 @@ impl End {
             records: self.records_behind,
         })
     }
+}
+
+/// Looks at the journal in `dir` as [`Journal::open`] would, and changes nothing: neither is a torn tail cut off, nor is a
+/// lock taken. For whoever only reads, while nobody appends.
+pub fn survey(disk: &dyn Disk, dir: &Path) -> Result<Opened, Error> {
+    let Found { segments, torn, after, .. } = find(disk, dir)?;
+    let first = segments.first().map_or(after, |segment| segment.first);
+    Ok(Opened { first, next: after, bytes: segments.iter().map(|segment| segment.bytes).sum(), torn })
+}
+
+/// What is there.
+struct Found {
+    /// Those that hold records, oldest first.
+    segments: Vec<Segment>,
+    torn: Vec<Torn>,
+    repairs: Vec<Repair>,
+    /// The number after the last record.
+    after: u64,
+}
+
+fn find(disk: &dyn Disk, dir: &Path) -> Result<Found, Error> {
+    let mut found = Found { segments: segments(disk, dir)?, torn: Vec::new(), repairs: Vec::new(), after: 1 };
+    while let Some(last) = found.segments.last_mut() {
+        let path = last.path(dir);
+        let bytes = read_segment(disk, &path)?;
+        let end = End::find(&path, &bytes)?;
+        if let Some(piece) = end.torn(&path, bytes.len()) {
+            found.repairs.push(Repair { path, bytes: piece.offset, keep_aside: piece.records > 0 });
+            found.torn.push(piece);
+        }
+        if let Some(after) = end.after {
+            found.after = after;
+            last.bytes = end.at as u64;
+            break;
+        }
+        found.segments.pop();
+    }
+    Ok(found)
 }
 
 /// The segments in a directory, oldest first.

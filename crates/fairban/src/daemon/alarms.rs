@@ -33,21 +33,23 @@ pub(crate) struct Alarms {
 }
 
 impl Alarms {
-    /// Something is wrong; again only moves its end.
-    pub(crate) fn raise(&mut self, name: &'static str, about: &str, text: String, now: Time) {
+    /// Something is wrong; again only moves its end. Returns whether it is new.
+    pub(crate) fn raise(&mut self, name: &'static str, about: &str, text: String, now: Time) -> bool {
         if self.raised.len() >= ALARMS_MAX && !self.raised.contains_key(&(name, about.to_owned())) {
             let oldest = self.raised.iter().min_by_key(|(_, raised)| raised.last);
             let oldest = oldest.map(|(key, _)| key.clone());
             oldest.and_then(|key| self.raised.remove(&key));
         }
         let key = (name, about.to_owned());
+        let is_new = !self.raised.contains_key(&key);
         let raised = self.raised.entry(key).or_insert(Raised { since: now, last: now, text: String::new() });
         (raised.last, raised.text) = (now, text);
+        is_new
     }
 
-    /// It is right again.
-    pub(crate) fn end(&mut self, name: &'static str, about: &str) {
-        self.raised.remove(&(name, about.to_owned()));
+    /// It is right again. Returns whether it was wrong.
+    pub(crate) fn end(&mut self, name: &'static str, about: &str) -> bool {
+        self.raised.remove(&(name, about.to_owned())).is_some()
     }
 
     /// An alarm of the engine.
@@ -59,7 +61,8 @@ impl Alarms {
             | Alarm::Torn { service } => service.name().to_owned(),
             Alarm::OutageEnded { service } => {
                 self.end("outage", service.name());
-                return self.end("outage-long", service.name());
+                self.end("outage-long", service.name());
+                return;
             }
             Alarm::AccountUnderAttack { account, .. } => show_account(account),
             Alarm::Looping { account, source, .. } => format!("{} from {source}", show_account(account)),

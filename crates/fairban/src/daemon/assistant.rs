@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
-use super::intake::{Intake, Item, Reading};
+use super::intake::{Intake, Item, Positions, Reading};
 use super::office::{Feed, Feeder};
 use crate::config::{Config, InputSource, Listen};
 use crate::input::live::Plan;
@@ -110,6 +110,9 @@ impl Alarm {
     }
 }
 
+/// Messages that are still taken at the end.
+const LAST_MAX: usize = 256;
+
 /// What the thread is told.
 pub(crate) enum Order {
     /// Do this from now on.
@@ -146,6 +149,8 @@ impl Assistant {
             intake.begin(&Arc::from(name), reading.clone(), Timestamp::now());
             intake.caught_up(name);
         }
+        // Nothing is merged here: what comes is handed out.
+        intake.hand_out(&mut Vec::new());
         let behind = helper.config().journal.is_some();
         Assistant { helper, intake, feed, resolved, orders, alarm, behind, told: Vec::new(), lines: 0 }
     }
@@ -165,7 +170,7 @@ impl Assistant {
             }
             while let Ok(order) = self.orders.try_recv() {
                 match order {
-                    Order::Stop => return,
+                    Order::Stop => return self.end(),
                     Order::Configure(config) => {
                         if let Err(error) = self.helper.reconfigure(config) {
                             self.tell(Some(error.to_string()));
@@ -187,6 +192,16 @@ impl Assistant {
                         return;
                     }
                 }
+            }
+        }
+    }
+
+    /// The end: what has come is handed over, for the network does not say it again.
+    fn end(mut self) {
+        for _ in 0..LAST_MAX {
+            let Ok(Some(message)) = self.helper.recv() else { return };
+            if !self.take(message) {
+                return;
             }
         }
     }
@@ -244,7 +259,8 @@ impl Assistant {
         }
         let first = self.lines + 1;
         self.lines += lines.len() as u64;
-        self.intake.lines(key, &bytes, first, cursor.unwrap_or_default().into_bytes());
+        let cursor: Arc<dyn Positions> = Arc::new(Cursor(cursor.unwrap_or_default().into_bytes()));
+        self.intake.lines(key, &bytes, first, &cursor);
         let mut feed = Feed { bytes: bytes.len() as u64, ..Feed::default() };
         self.intake.hand_out(&mut feed.brought);
         // Network syslog has no place to go on from.
@@ -272,6 +288,16 @@ impl Assistant {
     fn send(&mut self, feed: Feed) -> bool {
         let health = self.intake.take_health();
         self.feed.send(Feed { health, behind: self.behind, from: Feeder::Helper, ..feed }).is_ok()
+    }
+}
+
+/// Where the journal stands after a batch; empty for what has no such place.
+#[derive(Debug)]
+struct Cursor(Vec<u8>);
+
+impl Positions for Cursor {
+    fn after(&self, _: usize, _: u64) -> Vec<u8> {
+        self.0.clone()
     }
 }
 

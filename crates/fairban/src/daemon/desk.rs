@@ -366,16 +366,20 @@ impl Desk {
         }
     }
 
-    /// The number of an input, and whether it has to be told by an [`Entry::Input`] first.
-    pub(crate) fn number_of(&self, key: &str) -> (InputNumber, bool) {
+    /// The number of an input, and whether it has to be told by an [`Entry::Input`] first. `taken` are numbers that others
+    /// got or keep in the batch being made.
+    pub(crate) fn number_of(&self, key: &str, taken: &[InputNumber]) -> (InputNumber, bool) {
         let inputs = &self.state.inputs;
-        if let Some(number) = inputs.iter().position(|input| input.key == key) {
-            return (number as InputNumber, false);
+        let is_free = |number: &InputNumber| !taken.contains(number);
+        let known = inputs.iter().position(|input| input.key == key).map(|number| number as InputNumber);
+        if let Some(number) = known.filter(is_free) {
+            return (number, false);
         }
-        if inputs.len() < INPUTS_MAX {
-            return (inputs.len() as InputNumber, true);
+        if let Some(number) = (inputs.len() as InputNumber..INPUTS_MAX as InputNumber).find(is_free) {
+            return (number, true);
         }
-        let oldest = inputs.iter().enumerate().min_by_key(|(_, input)| input.last_event);
+        let free = inputs.iter().enumerate().filter(|(number, _)| is_free(&(*number as InputNumber)));
+        let oldest = free.min_by_key(|(_, input)| input.last_event);
         (oldest.map_or(0, |(number, _)| number as InputNumber), true)
     }
 
@@ -457,6 +461,24 @@ impl Desk {
     pub(crate) fn snapshot(&self) -> Result<Vec<u8>, postcard::Error> {
         let bytes = VERSION.to_le_bytes().to_vec();
         postcard::to_extend(&(&self.state, self.engine.snapshot()), bytes)
+    }
+
+    /// What another desk, which took the same entries, has otherwise; `None` if nothing.
+    pub(crate) fn difference(&self, other: &Desk) -> Option<&'static str> {
+        let (one, two) = (&self.state, &other.state);
+        let doubles = |state: &State| postcard::to_allocvec(&state.doubles).ok();
+        let checks = [
+            ("its last entry", one.seq == two.seq),
+            ("the configuration", one.config == two.config),
+            ("the inputs and their positions", one.inputs == two.inputs),
+            ("the mode", (one.mode, one.mode_since, one.learnt) == (two.mode, two.mode_since, two.learnt)),
+            ("the allowlist", one.allowed == two.allowed && one.resolved == two.resolved),
+            ("the bans in force", one.bans == two.bans),
+            ("the counts of the report", one.weeks == two.weeks && one.week_began == two.week_began),
+            ("the lines that two logs hold", doubles(one) == doubles(two)),
+            ("the engine", self.engine.snapshot() == other.engine.snapshot()),
+        ];
+        checks.into_iter().find(|(_, equal)| !equal).map(|(what, _)| what)
     }
 
     /// The desk that wrote these bytes.

@@ -187,8 +187,17 @@ fn snapshots_of_other_versions_and_damaged_ones_are_refused() {
 #[test]
 fn inputs_keep_their_numbers() {
     let mut desk = desk();
-    assert_eq!(desk.number_of("/a"), (0, true));
+    assert_eq!(desk.number_of("/a", &[]), (0, true));
+    assert_eq!(desk.number_of("/b", &[0]), (1, true), "the other was named in the same batch");
     told(&mut desk, &[Entry::Input { number: 0, key: "/a".to_owned() }]);
-    assert_eq!(desk.number_of("/a"), (0, false));
-    assert_eq!(desk.number_of("/b"), (1, true));
+    assert_eq!(desk.number_of("/a", &[]), (0, false));
+    assert_eq!(desk.number_of("/b", &[]), (1, true));
+    let named = |n: usize| Entry::Input { number: n as InputNumber, key: format!("/{n}") };
+    told(&mut desk, &(1..INPUTS_MAX).map(named).collect::<Vec<_>>());
+    let (first, new) = desk.number_of("/new", &[]);
+    assert!(new && usize::from(first) < INPUTS_MAX);
+    let (second, new) = desk.number_of("/newer", &[first]);
+    assert!(new && second != first, "two that come at once displace two");
+    let displaced = desk.inputs()[usize::from(first)].key.clone();
+    assert!(desk.number_of(&displaced, &[first]).1, "whose number went in this batch gets another");
 }

@@ -31,7 +31,7 @@ pub(crate) struct InForce {
 }
 
 /// All of them, by prefix.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BansInForce {
     by_prefix: BTreeMap<IpNet, InForce>,
     /// Those that end, by their end.

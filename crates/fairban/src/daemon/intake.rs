@@ -4,6 +4,7 @@
 //! Live, lines are taken as they come. Behind, each input's lines are merged with the others' by their stamps, as a replay
 //! does: else an hour of one log would be judged after the hour of another that it belongs to.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -41,6 +42,20 @@ pub(crate) enum Item {
     Read(Vec<u8>),
 }
 
+/// Tells where an input is read to, for whoever takes a piece of it in parts.
+pub(crate) trait Positions: std::fmt::Debug + Send + Sync {
+    /// The position after so many bytes and lines of the piece, as whoever reads the input writes it.
+    fn after(&self, bytes: usize, lines: u64) -> Vec<u8>;
+}
+
+/// A place within a piece.
+#[derive(Clone, Debug)]
+struct Place {
+    piece: Arc<dyn Positions>,
+    bytes: usize,
+    lines: u64,
+}
+
 /// Items of one input that come one after the other.
 #[derive(Clone, Debug)]
 pub(crate) struct Brought {
@@ -74,9 +89,11 @@ struct Input {
     seen: u32,
     /// The merging time of its last line.
     latest: Option<Time>,
-    queue: VecDeque<Item>,
+    queue: VecDeque<(Item, Option<Place>)>,
     /// Lines in `queue`.
     waiting: usize,
+    /// The last line handed out, whose position was not.
+    open: Option<Place>,
     caught_up: bool,
 }
 
@@ -87,11 +104,16 @@ pub(crate) struct Intake {
     inputs: BTreeMap<Arc<str>, Input>,
     /// Of all lines since the last [`Intake::take_health`].
     health: Health,
+    /// Old lines are there, or may come.
+    behind: bool,
 }
+
+/// Lines that are handed out at once while behind, so that they fit one batch of the journal.
+pub(crate) const LINES_AT_ONCE: usize = 4_096;
 
 impl Intake {
     pub(crate) fn new(key: [u8; 16]) -> Intake {
-        Intake { parser: Parser::new(key), inputs: BTreeMap::new(), health: Health::default() }
+        Intake { parser: Parser::new(key), inputs: BTreeMap::new(), health: Health::default(), behind: false }
     }
 
     /// An input is there from now on; its first stamps lie before `now`.
@@ -105,9 +127,13 @@ impl Intake {
             latest: None,
             queue: VecDeque::new(),
             waiting: 0,
+            open: None,
             caught_up: false,
         };
-        self.inputs.entry(Arc::clone(key)).or_insert(input);
+        if let Entry::Vacant(place) = self.inputs.entry(Arc::clone(key)) {
+            place.insert(input);
+            self.behind = true;
+        }
     }
 
     /// The input is gone. What it brought is still handed out.
@@ -115,19 +141,23 @@ impl Intake {
         self.caught_up(key);
     }
 
-    /// Takes whole lines of an input; `position` is just after the last.
-    pub(crate) fn lines(&mut self, key: &str, bytes: &[u8], first_line: u64, position: Vec<u8>) {
+    /// Takes a piece of an input: whole lines.
+    pub(crate) fn lines(&mut self, key: &str, bytes: &[u8], first_line: u64, piece: &Arc<dyn Positions>) {
         let Some(input) = self.inputs.get_mut(key) else { return };
         let (mut from, mut number) = (0, first_line);
         while from < bytes.len() {
             let to = memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at);
             let line = &bytes[from..to];
+            let place = || {
+                let (bytes, lines) = ((to + 1).min(bytes.len()), number + 1 - first_line);
+                Place { piece: Arc::clone(piece), bytes, lines }
+            };
             match self.parser.line(line, &mut self.health) {
                 Parsed::Event(stamp, mut event) => {
                     input.seen |= bit(event.service);
                     if input.reading.services & bit(event.service) != 0 {
                         event.time = input.clock.resolve(&stamp);
-                        input.push(event, line, number);
+                        input.push(event, line, number, place());
                     }
                 }
                 Parsed::Gap { stamp, service, lost } => {
@@ -135,7 +165,7 @@ impl Intake {
                     let services = service.map_or(input.seen, bit) & input.reading.services;
                     for service in Service::ALL.into_iter().filter(|one| services & bit(*one) != 0) {
                         let event = AuthEvent { time, ..AuthEvent::new(service, Tells::Gap { lost }) };
-                        input.push(event, line, number);
+                        input.push(event, line, number, place());
                     }
                 }
                 Parsed::Nothing(service) => input.seen |= bit(service),
@@ -143,10 +173,11 @@ impl Intake {
             }
             (from, number) = (to + 1, number + 1);
         }
-        if let Some(Item::Read(last)) = input.queue.back_mut() {
+        let position = piece.after(bytes.len(), number - first_line);
+        if let Some((Item::Read(last), _)) = input.queue.back_mut() {
             *last = position;
         } else {
-            input.queue.push_back(Item::Read(position));
+            input.queue.push_back((Item::Read(position), None));
         }
     }
 
@@ -157,9 +188,9 @@ impl Intake {
         }
     }
 
-    /// Whether any input still has old lines.
+    /// Whether old lines are still to be handed out.
     pub(crate) fn is_behind(&self) -> bool {
-        self.inputs.values().any(|input| !input.caught_up)
+        self.behind
     }
 
     /// An input that must bring more, or be caught up with, before anything can be handed out.
@@ -168,12 +199,25 @@ impl Intake {
         self.inputs.values().find(short).map(|input| &input.key)
     }
 
-    /// Hands out what may be: everything once nothing is behind; else, while no input is wanted, what comes first.
+    /// Hands out what may be: live, everything; behind, what comes first while no input is wanted, at most
+    /// [`LINES_AT_ONCE`], and after the lines of an input always the position that they end at. To be called again while
+    /// behind.
     pub(crate) fn hand_out(&mut self, into: &mut Vec<Brought>) {
-        if self.is_behind() {
-            self.merge(into);
-        } else {
-            self.merge_rest(into);
+        let is_live = !self.behind;
+        let enough = into.len() + LINES_AT_ONCE;
+        while is_live || (into.len() < enough && self.wanted().is_none()) {
+            let heads = self.inputs.values_mut().filter_map(|input| Some((input.head()?, input)));
+            let Some((_, input)) = heads.min_by_key(|(time, _)| *time) else {
+                self.behind = self.inputs.values().any(|input| !input.caught_up);
+                break;
+            };
+            input.hand_out_line(into);
+        }
+        for input in self.inputs.values_mut() {
+            if let Some(Place { piece, bytes, lines }) = input.open.take() {
+                let item = Item::Read(piece.after(bytes, lines));
+                into.push(Brought { key: Arc::clone(&input.key), item });
+            }
         }
     }
 
@@ -181,40 +225,24 @@ impl Intake {
     pub(crate) fn take_health(&mut self) -> Health {
         std::mem::take(&mut self.health)
     }
-
-    fn merge(&mut self, into: &mut Vec<Brought>) {
-        while self.wanted().is_none() {
-            let heads = self.inputs.values_mut().filter_map(|input| Some((input.head()?, input)));
-            let Some((_, input)) = heads.min_by_key(|(time, _)| *time) else { return };
-            input.hand_out_line(into);
-        }
-    }
-
-    /// The last of what was behind, in order; live, one input is all there is.
-    fn merge_rest(&mut self, into: &mut Vec<Brought>) {
-        loop {
-            let heads = self.inputs.values_mut().filter_map(|input| Some((input.head()?, input)));
-            let Some((_, input)) = heads.min_by_key(|(time, _)| *time) else { break };
-            input.hand_out_line(into);
-        }
-    }
 }
 
 impl Input {
-    fn push(&mut self, event: AuthEvent, line: &[u8], number: u64) {
+    fn push(&mut self, event: AuthEvent, line: &[u8], number: u64, place: Place) {
         let mut text = line[..line.len().min(TEXT_BYTES_MAX)].to_vec();
         if let Some((from, to)) = event.secret_at {
             let to = (to as usize).min(text.len());
             text.get_mut(from as usize..to).into_iter().for_each(|secret| secret.fill(b'*'));
         }
         let hash = line_hash(&event, line);
-        self.queue.push_back(Item::Line(Box::new(Line { event, text, number, hash })));
+        let line = Item::Line(Box::new(Line { event, text, number, hash }));
+        self.queue.push_back((line, Some(place)));
         self.waiting += 1;
     }
 
     /// When the next item comes, for merging; `None` if there is none. A position goes with the line before it.
     fn head(&self) -> Option<Time> {
-        match self.queue.front()? {
+        match &self.queue.front()?.0 {
             Item::Read(_) => Some(self.latest.unwrap_or(Time::MIN)),
             Item::Line(line) => {
                 Some(self.latest.map_or(line.event.time, |latest| latest.max(line.event.time)))
@@ -227,13 +255,14 @@ impl Input {
         if self.waiting > 1 && !self.caught_up {
             let times: Vec<Time> = self.times().take(LOOK_AHEAD + 1).collect();
             if let Some(time) = corrected_leap(self.latest, &times)
-                && let Some(Item::Line(line)) =
-                    self.queue.iter_mut().find(|item| matches!(item, Item::Line(_)))
+                && let Some((Item::Line(line), _)) =
+                    self.queue.iter_mut().find(|(item, _)| matches!(item, Item::Line(_)))
             {
                 line.event.time = time;
             }
         }
-        let Some(item) = self.queue.pop_front() else { return };
+        let Some((item, place)) = self.queue.pop_front() else { return };
+        self.open = place;
         if let Item::Line(line) = &item {
             self.waiting -= 1;
             self.latest = self.latest.max(Some(line.event.time));
@@ -242,7 +271,7 @@ impl Input {
     }
 
     fn times(&self) -> impl Iterator<Item = Time> {
-        self.queue.iter().filter_map(|item| match item {
+        self.queue.iter().filter_map(|(item, _)| match item {
             Item::Line(line) => Some(line.event.time),
             Item::Read(_) => None,
         })

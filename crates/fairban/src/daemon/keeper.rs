@@ -5,13 +5,15 @@
 //! as the disk takes something again the whole desk is saved and the journal goes on after it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fairban_core::effect::Effect;
 use fairban_core::engine::Config;
-use fairban_store::journal::{Journal, Options};
-use fairban_store::roll::{self, Folder, Places, roll};
+use fairban_store::disk::{Disk, RealDisk};
+use fairban_store::journal::{self, Journal};
+use fairban_store::roll::{self, Folder, Keep, Places, roll_on};
 use fairban_store::snapshots::{Found, Snapshots};
 use fairban_store::state_dir::StateDir;
 
@@ -19,10 +21,30 @@ use super::desk::{Desk, Entry};
 use crate::cli::Rule;
 
 /// So many bytes of journal make a new snapshot worth while: a start reads them in a fraction of a second.
-const ROLL_AFTER_BYTES: u64 = 4 << 20;
+pub(crate) const ROLL_AFTER_BYTES: u64 = 4 << 20;
 
-/// A disk that refused is asked again after so long.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// A disk that refused is asked again after so long, and after twice as long each time …
+const RETRY_FIRST: Duration = Duration::from_secs(5);
+
+/// … but at least so often. Each time the whole desk is written down, which takes the deciding thread a while.
+const RETRY_LAST: Duration = Duration::from_secs(60);
+
+/// How the desk is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// No entry gets a smaller number.
+    pub(crate) seq_min: u64,
+    /// A snapshot is made after so many bytes of journal.
+    pub(crate) roll_after_bytes: u64,
+    /// What stays when one was made.
+    pub(crate) keep: Keep,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { seq_min: 1, roll_after_bytes: ROLL_AFTER_BYTES, keep: Keep::Needed }
+    }
+}
 
 /// What a desk knows before anything was told: its snapshots say the rest.
 #[derive(Clone, Debug)]
@@ -32,7 +54,7 @@ pub(crate) struct Blank {
 }
 
 impl Blank {
-    fn desk(&self) -> Desk {
+    pub(crate) fn desk(&self) -> Desk {
         Desk::new(Config::new(self.key), self.rule)
     }
 }
@@ -49,6 +71,8 @@ pub(crate) struct Recovered {
 
 /// See the module's head.
 pub(crate) struct Keeper {
+    disk: Arc<dyn Disk>,
+    options: Options,
     journal: Journal,
     snapshots: Snapshots,
     journal_dir: PathBuf,
@@ -60,6 +84,8 @@ pub(crate) struct Keeper {
     /// The last entry that is in a snapshot.
     rolled_seq: u64,
     broken: Option<Broken>,
+    /// No snapshot can be made; the journal goes on meanwhile.
+    unrolled: Option<Broken>,
     /// Whether anything waits to be forced onto the disk, and until when.
     sync_due: Option<Duration>,
 }
@@ -68,7 +94,22 @@ pub(crate) struct Keeper {
 #[derive(Debug)]
 struct Broken {
     why: String,
+    /// When it is asked again.
     retry: Duration,
+    /// What is waited for after that.
+    pause: Duration,
+}
+
+impl Broken {
+    fn new(why: String, now: Duration) -> Broken {
+        Broken { why, retry: now + RETRY_FIRST, pause: RETRY_FIRST }
+    }
+
+    /// It refused again.
+    fn again(before: Option<&Broken>, why: String, now: Duration) -> Broken {
+        let pause = before.map_or(RETRY_FIRST, |before| (before.pause * 2).min(RETRY_LAST));
+        Broken { why, retry: now + pause, pause }
+    }
 }
 
 impl Keeper {
@@ -76,17 +117,28 @@ impl Keeper {
     ///
     /// # Errors
     /// The journal or the snapshots cannot be read at all: what surrounds us is at fault.
-    pub(crate) fn open(dir: &StateDir, blank: Blank, seq_min: u64) -> Result<Recovered, OpenError> {
+    pub(crate) fn open(dir: &StateDir, blank: Blank, options: Options) -> Result<Recovered, OpenError> {
+        Keeper::open_on(Arc::new(RealDisk), dir, blank, options)
+    }
+
+    /// The same on another disk.
+    pub(crate) fn open_on(
+        disk: Arc<dyn Disk>,
+        dir: &StateDir,
+        blank: Blank,
+        options: Options,
+    ) -> Result<Recovered, OpenError> {
         let mut remarks = Vec::new();
-        let snapshots = Snapshots::new(&dir.snapshots());
+        let snapshots = Snapshots::on(Arc::clone(&disk), &dir.snapshots()).keeping(options.keep);
         let take = |snapshot: &fairban_store::snapshots::Snapshot| {
             Desk::restore(&snapshot.bytes).map_err(|error| error_chain(&error))
         };
         let Found { newest, passed } = snapshots.load_newest_as(take)?;
         remarks.extend(passed.iter().map(ToString::to_string));
         let (rolled_seq, mut desk) = newest.unwrap_or_else(|| (0, blank.desk()));
-        let seq_min = seq_min.max(rolled_seq) + 1;
-        let (journal, opened) = Journal::open(&dir.journal(), Options { seq_min, ..Options::default() })?;
+        let seq_min = options.seq_min.max(rolled_seq + 1);
+        let journal_options = journal::Options { seq_min, ..journal::Options::default() };
+        let (journal, opened) = Journal::open_on(Arc::clone(&disk), &dir.journal(), journal_options)?;
         for torn in &opened.torn {
             remarks.push(format!(
                 "{} bytes at the journal's end were cut off: the last batch was not written whole",
@@ -95,6 +147,8 @@ impl Keeper {
         }
         let effects = refold(&journal, &mut desk, &mut remarks)?;
         let keeper = Keeper {
+            disk,
+            options,
             rolled_bytes: 0,
             journal,
             snapshots,
@@ -104,6 +158,7 @@ impl Keeper {
             rolling: None,
             rolled_seq,
             broken: None,
+            unrolled: None,
             sync_due: None,
         };
         Ok(Recovered { keeper, desk, effects, remarks })
@@ -132,7 +187,7 @@ impl Keeper {
         match appended {
             Ok(first) => first.max(next),
             Err(why) => {
-                self.broken = Some(Broken { why, retry: now + RETRY_AFTER });
+                self.broken = Some(Broken::new(why, now));
                 next
             }
         }
@@ -148,9 +203,10 @@ impl Keeper {
             Ok(()) => {
                 self.journal.skip_to(desk.seq() + 1);
                 self.rolled_seq = desk.seq();
-                self.broken = None;
+                self.rolled_bytes = self.journal.bytes();
+                (self.broken, self.unrolled) = (None, None);
             }
-            Err(why) => self.broken = Some(Broken { why, retry: now + RETRY_AFTER }),
+            Err(why) => self.broken = Some(Broken::again(self.broken.as_ref(), why, now)),
         }
     }
 
@@ -160,16 +216,17 @@ impl Keeper {
         if self.broken.as_ref().is_some_and(|broken| now >= broken.retry) {
             self.mend(desk, now);
         }
-        self.end_rolling();
-        if self.rolling.is_none()
+        self.end_rolling(now);
+        let may_roll = self.rolling.is_none()
             && self.broken.is_none()
-            && self.journal.bytes() > self.rolled_bytes + ROLL_AFTER_BYTES
+            && self.unrolled.as_ref().is_none_or(|unrolled| now >= unrolled.retry);
+        if may_roll && self.journal.bytes() > self.rolled_bytes.saturating_add(self.options.roll_after_bytes)
         {
             self.begin_rolling(desk.seq());
         }
         self.sync_due = match self.journal.sync_if_due(now) {
             Ok(due) => due,
-            Err(_) => Some(now + RETRY_AFTER),
+            Err(_) => Some(now + RETRY_FIRST),
         };
         let retry = self.broken.as_ref().map(|broken| broken.retry);
         match (self.sync_due, retry) {
@@ -180,7 +237,7 @@ impl Keeper {
 
     fn begin_rolling(&mut self, upto: u64) {
         let (journal, snapshots) = (self.journal_dir.clone(), self.snapshots_dir.clone());
-        let blank = self.blank.clone();
+        let (blank, keep, disk) = (self.blank.clone(), self.options.keep, Arc::clone(&self.disk));
         if self.journal.seal().is_err() {
             return;
         }
@@ -189,25 +246,30 @@ impl Keeper {
                 Some(bytes) => Desk::restore(bytes).map_err(|error| error_chain(&error)),
                 None => Ok(blank.desk()),
             };
-            roll(Places { journal: &journal, snapshots: &snapshots }, upto, start)
+            roll_on(&disk, Places { journal: &journal, snapshots: &snapshots, keep }, upto, start)
         };
         self.rolling = std::thread::Builder::new().name("snapshot".to_owned()).spawn(work).ok();
     }
 
-    fn end_rolling(&mut self) {
+    fn end_rolling(&mut self, now: Duration) {
         if !self.rolling.as_ref().is_some_and(JoinHandle::is_finished) {
             return;
         }
         match self.rolling.take().map(JoinHandle::join) {
             Some(Ok(Ok(rolled))) => {
                 self.rolled_seq = rolled.seq;
-                // Segments that went are forgotten here too.
-                let _ = self.journal.drop_before(0);
+                // The segments that went are forgotten here too.
+                let _ = self.journal.drop_before(rolled.needed_from);
                 self.rolled_bytes = self.journal.bytes();
+                self.unrolled = None;
+            }
+            Some(Ok(Err(error @ roll::Error::Journal(_)))) => {
+                // The journal has a hole that the desk has not: the desk itself is the snapshot, at once.
+                self.broken =
+                    Some(Broken { why: error_chain(&error), retry: Duration::ZERO, pause: RETRY_FIRST });
             }
             Some(Ok(Err(error))) => {
-                // The journal has a hole that the desk has not: the desk itself is the snapshot.
-                self.broken = Some(Broken { why: error_chain(&error), retry: Duration::ZERO });
+                self.unrolled = Some(Broken::again(self.unrolled.as_ref(), error_chain(&error), now));
             }
             Some(Err(_)) | None => {}
         }
@@ -223,9 +285,18 @@ impl Keeper {
         let _ = self.journal.sync();
     }
 
-    /// Why entries are not kept at the moment.
-    pub(crate) fn trouble(&self) -> Option<&str> {
-        self.broken.as_ref().map(|broken| broken.why.as_str())
+    /// What is wrong at the moment, a sentence.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        if let Some(broken) = &self.broken {
+            return Some(format!("what is decided now is not kept across a restart: {}", broken.why));
+        }
+        let unrolled = self.unrolled.as_ref()?;
+        Some(format!("no snapshot can be made, and the journal grows: {}", unrolled.why))
+    }
+
+    /// Whether entries are kept across a restart.
+    pub(crate) fn is_keeping(&self) -> bool {
+        self.broken.is_none()
     }
 
     /// The last entry that is in a snapshot.
@@ -298,3 +369,7 @@ fn error_chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "keeper_tests.rs"]
+mod tests;

@@ -9,6 +9,7 @@
 
 mod alarms;
 mod assistant;
+mod audit;
 mod desk;
 mod doors;
 mod history;
@@ -23,5 +24,7 @@ mod run;
 mod timeline;
 mod told;
 
+pub(crate) use self::audit::audit;
 pub(crate) use self::history::Record;
+pub(crate) use self::keeper::ROLL_AFTER_BYTES;
 pub(crate) use self::run::run;

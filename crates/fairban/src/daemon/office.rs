@@ -36,6 +36,9 @@ const LATENESS: Span = Span::secs(2);
 /// Positions of inputs without any login line are written down after so many bytes: that much may be read again.
 const READ_BYTES_MAX: u64 = 4 << 20;
 
+/// At the end, what was read already is waited for so long.
+const LAST_FEEDS_WITHIN: Duration = Duration::from_millis(500);
+
 /// Whose lines they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Feeder {
@@ -120,8 +123,8 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    /// Runs until it is told to stop.
-    pub(crate) fn run(mut self, inbox: &Inbox) {
+    /// Runs until it is told to stop; then `stop_reading` is called, and what was read already is taken.
+    pub(crate) fn run(mut self, inbox: &Inbox, stop_reading: impl FnOnce()) {
         loop {
             let timer = self.tend().map_or_else(never, after);
             select! {
@@ -140,6 +143,11 @@ impl Office {
                 recv(inbox.notices) -> notice => if let Ok(notice) = notice { self.noticed(notice) },
                 recv(timer) -> _ => {}
             }
+        }
+        stop_reading();
+        let end = self.clock.since_start() + LAST_FEEDS_WITHIN;
+        while let Ok(feed) = inbox.feed.recv_timeout(end.saturating_sub(self.clock.since_start())) {
+            self.take(feed);
         }
         self.close();
     }
@@ -198,7 +206,9 @@ impl Office {
                     error::warn(&text, None);
                     self.alarms.raise("input", &input, text, now);
                 }
-                None => self.alarms.end("input", &input),
+                None => {
+                    self.alarms.end("input", &input);
+                }
             }
         }
         feed.notes.iter().for_each(|note| error::warn(note, None));
@@ -303,7 +313,7 @@ impl Office {
 
     /// The number of an input, which an entry tells the first time.
     fn number(
-        &self,
+        &mut self,
         key: &Arc<str>,
         keys: &mut Vec<(InputNumber, Arc<str>)>,
         entries: &mut Vec<Entry>,
@@ -311,11 +321,10 @@ impl Office {
         if let Some((number, _)) = keys.iter().find(|(_, known)| known == key) {
             return *number;
         }
-        let (mut number, new) = self.desk.number_of(key);
+        let taken: Vec<InputNumber> = keys.iter().map(|(number, _)| *number).collect();
+        let (number, new) = self.desk.number_of(key, &taken);
         if new {
-            // Others may have been named in this very batch.
-            let named = entries.iter().filter(|entry| matches!(entry, Entry::Input { .. })).count();
-            number = number.saturating_add(named as InputNumber);
+            self.reads.remove(&number);
             entries.push(Entry::Input { number, key: key.to_string() });
         }
         keys.push((number, Arc::clone(key)));
@@ -478,20 +487,25 @@ impl Office {
     }
 
     fn tell_trouble(&mut self, now: Time) {
-        match self.keeper.trouble().map(str::to_owned) {
-            Some(why) => self.alarms.raise(
-                "journal",
-                "",
-                format!("what is decided now is not kept across a restart: {why}"),
-                now,
-            ),
-            None => self.alarms.end("journal", ""),
+        match self.keeper.trouble() {
+            Some(why) => {
+                if self.alarms.raise("journal", "", why.clone(), now) {
+                    error::warn(&why, None);
+                }
+            }
+            None => {
+                if self.alarms.end("journal", "") {
+                    error::note("everything is kept across a restart again");
+                }
+            }
         }
         match self.recorder.trouble() {
             Some(why) => {
                 self.alarms.raise("database", "", format!("verdicts are not recorded: {why}"), now);
             }
-            None => self.alarms.end("database", ""),
+            None => {
+                self.alarms.end("database", "");
+            }
         }
     }
 

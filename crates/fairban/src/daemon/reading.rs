@@ -8,17 +8,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
 use fairban_core::escape::escaped;
-use fairban_follow::{Follower, Happening, InputId, InputKey, InputStatus, Position, Source, Wake, What};
+use fairban_follow::{
+    Chunk, Follower, Happening, InputId, InputKey, InputKind, InputStatus, Position, Source, Wake, What,
+};
 use jiff::Timestamp;
 
-use super::intake::{Intake, Reading};
+use super::intake::{Intake, LINES_AT_ONCE, Positions, Reading};
 use super::office::Feed;
 
 /// Batches that may wait for the thread that decides.
 pub(crate) const FEEDS_MAX: usize = 8;
 
-/// Lines in a batch after which it is handed over while behind.
-const BATCH_MAX: usize = 4_096;
+/// Pieces that are still read of each stream at the end.
+const LAST_MAX: usize = 64;
 
 /// What the thread is told.
 pub(crate) enum Order {
@@ -69,9 +71,14 @@ pub(crate) struct Reader {
     pub(crate) orders: Receiver<Order>,
     pub(crate) status: Arc<Mutex<Vec<InputStatus>>>,
     pub(crate) inputs: BTreeMap<InputId, (Arc<str>, InputKey)>,
+    /// Where inputs were left that are not followed now: whoever names one again reads on from there.
+    pub(crate) left: BTreeMap<InputKey, Position>,
     /// Not sent yet.
     pub(crate) batch: Feed,
 }
+
+/// Inputs whose place is remembered although nobody follows them.
+const LEFT_MAX: usize = 4_096;
 
 impl Reader {
     /// Reads until it is told to stop, or nobody takes what is read.
@@ -80,7 +87,7 @@ impl Reader {
         loop {
             while self.intake.is_behind() {
                 if !self.catch_up() {
-                    return;
+                    return self.end();
                 }
             }
             while let Some(happening) = self.follower.try_next() {
@@ -88,8 +95,9 @@ impl Reader {
                 if self.intake.is_behind() {
                     break;
                 }
-                if self.batch.brought.len() >= BATCH_MAX && !self.hand_over() {
-                    return;
+                // A log that never rests is no reason not to obey.
+                if self.batch.brought.len() >= LINES_AT_ONCE && !(self.hand_over() && self.obey()) {
+                    return self.end();
                 }
             }
             if self.intake.is_behind() {
@@ -103,7 +111,7 @@ impl Reader {
                 Ok(Wake::Ready | Wake::TimedOut) => {}
                 Ok(Wake::Woken) => {
                     if !self.obey() {
-                        return;
+                        return self.end();
                     }
                 }
                 Err(error) => {
@@ -114,6 +122,32 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// The end: what streams have brought is handed over, for nobody can read it again. Files keep what they have.
+    fn end(mut self) {
+        let streams: Vec<InputId> = self
+            .inputs
+            .iter()
+            .filter(|(_, (_, key))| !matches!(key.kind(), InputKind::File | InputKind::Multilog))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in streams {
+            // Whoever writes without end is not waited for.
+            for _ in 0..LAST_MAX {
+                let Some(happening) = self.follower.try_next_of(id) else { break };
+                self.take(happening);
+            }
+        }
+        // What is behind waits for others, and they for nothing more.
+        while self.intake.is_behind() {
+            self.inputs.values().for_each(|(key, _)| self.intake.caught_up(key));
+            self.intake.hand_out(&mut self.batch.brought);
+            if !self.hand_over() {
+                return;
+            }
+        }
+        self.hand_over();
     }
 
     /// One step of reading old lines, in the order of time; `false` at the end.
@@ -147,8 +181,10 @@ impl Reader {
         match what {
             What::Lines(chunk) => {
                 self.batch.bytes += chunk.bytes.len() as u64;
-                let stored = stored(&input_key, &chunk.end);
-                self.intake.lines(&key, &chunk.bytes, chunk.first_line, stored);
+                let first_line = chunk.first_line;
+                let piece = Arc::new(Piece { key: input_key, chunk });
+                let positions: Arc<dyn Positions> = Arc::clone(&piece) as _;
+                self.intake.lines(&key, &piece.chunk.bytes, first_line, &positions);
                 if !self.intake.is_behind() {
                     self.intake.hand_out(&mut self.batch.brought);
                 }
@@ -159,7 +195,8 @@ impl Reader {
                     shown()
                 );
                 self.batch.notes.push(text);
-                self.intake.lines(&key, &[], line, stored(&input_key, &end));
+                let passed: Arc<dyn Positions> = Arc::new(Passed { key: input_key, end });
+                self.intake.lines(&key, &[], line, &passed);
             }
             What::CaughtUp => {
                 self.intake.caught_up(&key);
@@ -245,7 +282,15 @@ impl Reader {
             Order::Stop => false,
             Order::Follow(sources, readings) => {
                 self.readings = readings;
-                if let Err(error) = self.follower.reconfigure(sources, Vec::new()) {
+                for status in self.follower.inputs() {
+                    if let Some(position) = status.position
+                        && (self.left.len() < LEFT_MAX || self.left.contains_key(&status.key))
+                    {
+                        self.left.insert(status.key, position);
+                    }
+                }
+                let left = self.left.clone().into_iter().collect();
+                if let Err(error) = self.follower.reconfigure(sources, left) {
                     let text = escaped(error.to_string().as_bytes()).to_string();
                     self.batch.troubles.push(("configuration".to_owned(), Some(text)));
                 }
@@ -253,6 +298,35 @@ impl Reader {
                 true
             }
         }
+    }
+}
+
+/// Lines, and whose they are.
+#[derive(Debug)]
+struct Piece {
+    key: InputKey,
+    chunk: Chunk,
+}
+
+impl Positions for Piece {
+    fn after(&self, bytes: usize, lines: u64) -> Vec<u8> {
+        if bytes == self.chunk.bytes.len() {
+            return stored(&self.key, &self.chunk.end);
+        }
+        stored(&self.key, &self.chunk.position_after(bytes, lines))
+    }
+}
+
+/// A line that nobody may see.
+#[derive(Debug)]
+struct Passed {
+    key: InputKey,
+    end: Position,
+}
+
+impl Positions for Passed {
+    fn after(&self, _: usize, _: u64) -> Vec<u8> {
+        stored(&self.key, &self.end)
     }
 }
 

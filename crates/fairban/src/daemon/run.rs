@@ -20,6 +20,7 @@ use fairban_core::time::Time;
 use fairban_firewall::model::Model;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
+use fairban_store::roll::Keep;
 use fairban_store::state_dir::StateDir;
 use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
@@ -28,7 +29,7 @@ use super::assistant::{self, Alarm, Assistant, JOURNAL, stored_cursor};
 use super::desk::{Desk, Entry};
 use super::doors::Doors;
 use super::intake::Intake;
-use super::keeper::{Blank, Keeper, Recovered};
+use super::keeper::{self, Blank, Keeper, Recovered};
 use super::office::{Facts, Inbox, Office, Signal};
 use super::reading::{FEEDS_MAX, Order, Reader, position};
 use super::recorder::Recorder;
@@ -43,7 +44,7 @@ use crate::input::live::{self, Plan};
 use crate::input::unpack;
 
 /// The counting rule that reports compare with.
-const RULE: &str = "5/10m/10m";
+pub(super) const RULE: &str = "5/10m/10m";
 
 /// Runs the service until it is told to stop.
 ///
@@ -66,7 +67,12 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         .map_err(|error| environment("cannot use the state directory", &error))?;
     let key = secret_key(&config.key_file())?;
     let rule = RULE.parse().map_err(|why: String| Failure::new(Kind::Internal, why))?;
-    let recovered = Keeper::open(&dir, Blank { key, rule }, 0)
+    let keeping = keeper::Options {
+        roll_after_bytes: args.roll_after_bytes,
+        keep: if args.keep_journal { Keep::Everything } else { Keep::Needed },
+        ..keeper::Options::default()
+    };
+    let recovered = Keeper::open(&dir, Blank { key, rule }, keeping)
         .map_err(|error| environment("cannot take up the state", &error))?;
     start(Started {
         config,
@@ -120,7 +126,8 @@ fn start(started: Started) -> Done {
     let (order_sender, orders) = unbounded();
     let inputs = Arc::new(Mutex::new(Vec::new()));
     let (sources, readings) = sources(&plan);
-    let follower = Follower::new(sources, resume(&desk), follow_options(&config))
+    let left = resume(&desk);
+    let follower = Follower::new(sources, left.clone().into_iter().collect(), follow_options(&config))
         .map_err(|error| environment("cannot follow the logs", &error))?;
     let waker = follower.waker();
     let (resolved_sender, resolved) = unbounded();
@@ -132,7 +139,8 @@ fn start(started: Started) -> Done {
         if let Err(error) = helper.reconfigure(again) {
             error::warn(&error.to_string(), None);
         }
-        let senders = (feed_sender.clone(), resolved_sender);
+        // Ours stays, for a channel without senders would wake who waits for it again and again.
+        let senders = (feed_sender.clone(), resolved_sender.clone());
         Assistant::new(helper, key, &readings.others, senders, assistant_orders, alarm.clone())
     });
     let reader = Reader {
@@ -143,6 +151,7 @@ fn start(started: Started) -> Done {
         orders,
         status: Arc::clone(&inputs),
         inputs: BTreeMap::new(),
+        left,
         batch: super::office::Feed { behind: true, ..Default::default() },
     };
     let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
@@ -188,14 +197,18 @@ fn start(started: Started) -> Done {
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
     error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
-    office.run(&Inbox { feed, asked, doors: doors_told, signals, notices, resolved });
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    let _ = order_sender.send(Order::Stop);
-    waker.wake();
-    // It may wait for us to take what it read: it ends when nobody does.
+    let stop_reading = || {
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        let _ = order_sender.send(Order::Stop);
+        waker.wake();
+        let _ = assistant_sender.send(assistant::Order::Stop);
+        alarm.ring();
+    };
+    let inbox = Inbox { feed, asked, doors: doors_told, signals, notices, resolved };
+    office.run(&inbox, stop_reading);
+    // Who waits for us to take what it read ends when nobody does.
+    drop(inbox);
     let _ = reading.join();
-    let _ = assistant_sender.send(assistant::Order::Stop);
-    alarm.ring();
     if let Some(Ok(assisting)) = assisting {
         let _ = assisting.join();
     }
@@ -222,7 +235,7 @@ fn start_helper(
     })
 }
 
-fn load(paths: &Paths) -> Result<Config, Failure> {
+pub(super) fn load(paths: &Paths) -> Result<Config, Failure> {
     use std::io::IsTerminal as _;
     Config::load(paths).map(|loaded| loaded.config).map_err(|report| {
         let styled = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -368,7 +381,7 @@ fn bind(config: &Config) -> Result<Server, Failure> {
 }
 
 /// Where each input was left.
-fn resume(desk: &Desk) -> Vec<(fairban_follow::InputKey, fairban_follow::Position)> {
+fn resume(desk: &Desk) -> BTreeMap<fairban_follow::InputKey, fairban_follow::Position> {
     let files = desk.inputs().iter().filter(|input| input.key != JOURNAL);
     files.filter_map(|input| position(input.position.as_deref()?)).collect()
 }

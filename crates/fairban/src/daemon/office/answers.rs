@@ -62,11 +62,10 @@ impl Office {
             Mode::Live { confirm_until } => confirm_until.map(Moment::from),
             Mode::Shadow => None,
         };
-        let remarks = if self.desk.mode().is_live() {
-            Vec::new()
-        } else {
-            vec![Shown::of("in shadow mode: recorded, not enforced")]
-        };
+        let mut remarks = self.unkept();
+        if !self.desk.mode().is_live() {
+            remarks.push(Shown::of("in shadow mode: recorded, not enforced"));
+        }
         ActionDone {
             action: Shown::of(action),
             mode: told_mode(self.desk.mode()),
@@ -74,6 +73,12 @@ impl Office {
             remarks,
             ..ActionDone::default()
         }
+    }
+
+    /// That an order does not outlive the process, where that is so.
+    fn unkept(&self) -> Vec<Shown> {
+        let text = "done, but the disk takes nothing: a restart forgets it; fairban status says why";
+        if self.keeper.is_keeping() { Vec::new() } else { vec![Shown::of(text)] }
     }
 
     fn bans(&mut self, within: Option<IpNet>, after: Option<IpNet>, most: u32) -> BansPage {
@@ -207,7 +212,7 @@ impl Office {
             prefixes: vec![prefix],
             ..self.done("allow")
         };
-        Response::Done(ActionDone { remarks: Vec::new(), ..done })
+        Response::Done(ActionDone { remarks: self.unkept(), ..done })
     }
 
     fn allow_remove(&mut self, peer: &Peer, prefix: IpNet) -> Response {
@@ -230,7 +235,7 @@ impl Office {
             prefixes: vec![prefix],
             ..self.done("allow-remove")
         };
-        Response::Done(ActionDone { remarks: Vec::new(), ..done })
+        Response::Done(ActionDone { remarks: self.unkept(), ..done })
     }
 
     fn allow_list(&self) -> AllowList {

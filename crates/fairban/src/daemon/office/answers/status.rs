@@ -64,11 +64,7 @@ impl Office {
                 healthy: self.recorder.trouble().is_none() && self.keeper.trouble().is_none(),
                 bytes: self.recorder.bytes() + self.keeper.bytes(),
                 path: Shown::spelt(self.facts.state_dir.clone()),
-                remark: self
-                    .recorder
-                    .trouble()
-                    .or(self.keeper.trouble().map(str::to_owned))
-                    .map(Shown::spelt),
+                remark: self.recorder.trouble().or(self.keeper.trouble()).map(Shown::spelt),
             },
             journal: JournalStatus {
                 sequence: self.desk.seq(),
