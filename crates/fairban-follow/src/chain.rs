@@ -280,7 +280,7 @@ impl Log {
 
     fn start(&mut self, start: Start, live: Live, context: &mut Context<'_>) {
         let lists = self.families().iter().filter_map(|family| family.members().ok()).collect::<Vec<_>>();
-        let read = lists.iter().flatten().filter(|member| match start {
+        let mut read = lists.iter().flatten().filter(|member| match start {
             Start::End | Start::Beginning => true,
             Start::Since(time) => {
                 let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -288,7 +288,7 @@ impl Log {
             }
         });
         let unpack = context.options.unpack.as_deref();
-        self.past = read.last().and_then(|member| {
+        self.past = read.next_back().and_then(|member| {
             let file = open_file(&member.path).ok()?;
             let metadata = file.metadata().ok()?;
             Piece::mark_of_all(file, &metadata, unpack).ok()
@@ -307,15 +307,12 @@ impl Log {
                 self.past = Some(mark.clone());
                 continue;
             }
-            match self.find(mark, context) {
-                Some((piece, path)) => {
-                    self.attach(piece, &path, self.pieces.len(), context);
-                }
-                None => {
-                    self.say(What::Lost { bytes: None, why: Loss::Gone });
-                    if self.past.is_none() {
-                        self.past = Some(Mark { done: true, ..mark.clone() });
-                    }
+            if let Some((piece, path)) = self.find(mark, context) {
+                self.attach(piece, &path, self.pieces.len(), context);
+            } else {
+                self.say(What::Lost { bytes: None, why: Loss::Gone });
+                if self.past.is_none() {
+                    self.past = Some(Mark { done: true, ..mark.clone() });
                 }
             }
         }

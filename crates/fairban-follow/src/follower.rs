@@ -201,9 +201,10 @@ impl Follower {
             let now = self.options.clock.now();
             let left = limit.map(|limit| limit.saturating_sub(now.saturating_sub(begun)));
             let until_due = self.deadline().map(|at| at.saturating_sub(now));
-            let timeout = match self.ready.is_empty() {
-                true => left.into_iter().chain(until_due).min(),
-                false => Some(Duration::ZERO),
+            let timeout = if self.ready.is_empty() {
+                left.into_iter().chain(until_due).min()
+            } else {
+                Some(Duration::ZERO)
             };
             let gathered = self.gather(timeout, true)?;
             if gathered.woken {
@@ -555,10 +556,11 @@ struct Woken {
     streams: Vec<InputId>,
 }
 
+/// An input that is named itself, and its descriptor if the caller opened it.
+type NamedSource = (InputKey, Option<OwnedFd>);
+
 /// Sources by what they are: those that are one input each, and patterns.
-fn sort_sources(
-    sources: Vec<Source>,
-) -> Result<(Vec<(InputKey, Option<OwnedFd>)>, Vec<PathPattern>), FollowError> {
+fn sort_sources(sources: Vec<Source>) -> Result<(Vec<NamedSource>, Vec<PathPattern>), FollowError> {
     let (mut named, mut patterns) = (Vec::new(), Vec::new());
     for source in sources {
         let (kind, path, fd) = match source {

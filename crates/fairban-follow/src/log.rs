@@ -18,6 +18,9 @@ use crate::position::{FileId, Mark, Position};
 use crate::source::{InputId, InputKey, Options, Start};
 use crate::watch::{Change, Owner, Watches, watch_path, why_unwatched};
 
+/// The file is gone on its server.
+const STALE: i32 = rustix::io::Errno::STALE.raw_os_error();
+
 /// Most files of one log that are open at once. Of those that come after, the names are enough.
 pub(crate) const PIECES_MAX: usize = 8;
 
@@ -47,6 +50,7 @@ pub(crate) enum Live {
     Failed,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about one file")]
 pub(crate) struct Log {
     pub(crate) id: InputId,
     pub(crate) key: InputKey,
@@ -395,7 +399,6 @@ impl Log {
             self.remove(index, context);
             return;
         }
-        const STALE: i32 = rustix::io::Errno::STALE.raw_os_error();
         if error.raw_os_error() == Some(STALE) {
             // The server of the file system has forgotten our descriptor. The file may still be there.
             self.begin = Some(Begin::Stored(self.position()));

@@ -54,9 +54,10 @@ impl PathPattern {
                 ));
             }
             let is_wild = name.contains(['*', '?', '[']);
-            parts.push(match is_wild {
-                true => Part::Wild(Pattern::new(&name).map_err(|error| wrong(error.to_string()))?),
-                false => Part::Literal(name),
+            parts.push(if is_wild {
+                Part::Wild(Pattern::new(&name).map_err(|error| wrong(error.to_string()))?)
+            } else {
+                Part::Literal(name)
             });
         }
         Ok(PathPattern { parts })
@@ -76,7 +77,9 @@ impl PathPattern {
         }
         if matches!(self.parts.last(), Some(Part::Literal(_))) {
             paths.truncate(FOLDERS_MAX);
-            paths.iter().for_each(|path| found.want(trace(path).wants));
+            for path in &paths {
+                found.want(trace(path).wants);
+            }
         }
         paths.retain(|path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file()));
         paths.sort();

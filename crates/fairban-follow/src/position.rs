@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_cursor_keeps_the_same_head_and_tail_however_the_bytes_came() {
-        let text: Vec<u8> = (0..1_000_u32).flat_map(|n| n.to_le_bytes()).collect();
+        let text: Vec<u8> = (0..1_000_u32).flat_map(u32::to_le_bytes).collect();
         let mut whole = Cursor::default();
         whole.pass(&text);
         for size in [1, 3, 63, 64, 65, 255, 256, 257, 999] {

@@ -153,7 +153,7 @@ impl Default for Options {
             chunk_bytes_max: 256 * 1024,
             poll_every: Duration::from_secs(1),
             linger_closed: Duration::from_secs(10),
-            linger_quiet: Duration::from_mins(10),
+            linger_quiet: Duration::from_secs(600),
             glob_files_max: 1_024,
             inotify: true,
             unpack: None,

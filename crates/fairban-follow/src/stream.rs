@@ -26,6 +26,7 @@ const WAITING_MAX: usize = 4;
 /// What a line feed within a datagram becomes, as syslog daemons write it: one datagram is one line.
 const ESCAPED_LINE_FEED: &[u8] = b"#012";
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Stream {
     pub(crate) id: InputId,
     pub(crate) key: InputKey,

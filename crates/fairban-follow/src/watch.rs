@@ -40,6 +40,7 @@ pub(crate) enum Owner {
 
 /// What changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Change {
     /// A file came to the name that a path ends in: created, or moved there.
     pub(crate) arrived: bool,

@@ -455,7 +455,7 @@ fn a_file_that_may_not_be_read_does_not_hold_up_those_rotated_before_it() {
     bench.append("log", "b\n");
     bench.rotate("log");
     bench.append("log", "c\n");
-    fs::set_permissions(bench.path("log"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(bench.path("log"), fs::Permissions::from_mode(0o0)).unwrap();
     bench.follow_file("log");
     assert_eq!(bench.lines(), ["b"]);
     fs::set_permissions(bench.path("log"), fs::Permissions::from_mode(0o600)).unwrap();

@@ -37,8 +37,8 @@ fn bans_outlive_a_kill_end_in_time_and_are_taken_over() {
         assert!(!net.is_open(hit, IMAP), "{hit}");
     }
     wait_for("the kernel lets go by itself", || net.is_open("10.77.1.3", IMAP));
-    let mut next = net.enforcer(&[]);
-    let after = next.list().unwrap();
+    let mut again = net.enforcer(&[]);
+    let after = again.list().unwrap();
     assert_eq!(after.len(), 3);
     for shut in &after {
         let same = before.iter().find(|before| before.prefix == shut.prefix).unwrap();

@@ -3,6 +3,14 @@
 //!
 //! `FAIRBAN_KILLS=500 cargo test -p fairban --test kill` is the long form; `FAIRBAN_SEED` repeats one.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::similar_names,
+    clippy::unused_self,
+    clippy::manual_assert,
+    reason = "prints what it measured, and says what the service said"
+)]
+
 #[path = "../kit/mod.rs"]
 mod kit;
 mod operator;
