@@ -84,11 +84,16 @@ fn inner_full_disk() {
             block.truncate(block.len() / 2);
         }
     }
+    // One at a time: what waits when the disk is found full must fit on it afterwards, however slow the writer is.
     let mut id = 1;
-    while !matches!(writer.health(), Health::Degraded { .. }) {
+    loop {
         id += 1;
         writer.send(banned(id, address(id as u32), 0, None));
-        assert!(id < 10_000);
+        match writer.settle(LONG) {
+            Ok(()) => assert!(id < 10_000),
+            Err(Health::Degraded { .. }) => break,
+            Err(health) => panic!("{health:?}"),
+        }
     }
     let Notice::Degraded(why) = notices.recv_timeout(LONG).unwrap() else { panic!() };
     assert!(why.contains("free space on that disk"), "{why}");
