@@ -314,8 +314,10 @@ impl Enforcer for NftEnforcer {
     }
 
     fn notes(&mut self) -> Vec<String> {
-        if let Some(link) = &mut self.link {
-            link.take_notes(&mut self.notes);
+        if let Some(link) = &mut self.link
+            && let Err(why) = link.take_notes(&mut self.notes)
+        {
+            self.lose(why);
         }
         self.notes.drain(..).collect()
     }
@@ -544,11 +546,14 @@ impl Link {
         }
     }
 
-    fn take_notes(&mut self, notes: &mut VecDeque<String>) {
-        // Whatever else comes is told by the next request.
-        while let Ok(Some((_, Reply::Note(note)))) = self.try_receive() {
-            keep(notes, note);
+    fn take_notes(&mut self, notes: &mut VecDeque<String>) -> Result<(), String> {
+        while let Some((_, reply)) = self.try_receive()? {
+            match reply {
+                Reply::Note(note) => keep(notes, note),
+                _ => return Err("fairban-fw answers what was not asked".to_owned()),
+            }
         }
+        Ok(())
     }
 
     fn is_gone(&self, errno: Errno) -> String {

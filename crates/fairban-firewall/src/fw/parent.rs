@@ -67,7 +67,7 @@ pub fn run_parent(arguments: &Arguments) -> Result<(), Error> {
         let begun = Instant::now();
         let ended = match start() {
             Ok((child, socket)) => {
-                hand_over(daemon, number, socket)?;
+                hand_over(daemon, number, &socket)?;
                 live(daemon, number, child)?
             }
             Err(error) => Some(format!("fairban-fw cannot be started: {error}")),
@@ -99,7 +99,7 @@ fn start() -> io::Result<(Child, OwnedFd)> {
     Ok((child, ours))
 }
 
-fn hand_over(daemon: BorrowedFd<'_>, number: u32, socket: OwnedFd) -> io::Result<()> {
+fn hand_over(daemon: BorrowedFd<'_>, number: u32, socket: &OwnedFd) -> io::Result<()> {
     let sockets = [socket.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
