@@ -1,6 +1,6 @@
 //! What we tell nftables, as bytes: a transaction and the messages in it.
 
-use super::{Element, Group, SetId, TABLE, key_bytes};
+use super::{Element, Group, SetId, key_bytes};
 use crate::netlink::{ACK, APPEND, CREATE, DUMP, REQUEST, Writer};
 
 /// The subsystem, as the upper byte of a message's kind.
@@ -74,14 +74,15 @@ pub(super) fn query(kind: u16, is_dump: bool, seq: u32, body: impl FnOnce(&mut W
 #[derive(Debug)]
 pub(super) struct Batch {
     writer: Writer,
+    table: &'static str,
     pub(super) first_seq: u32,
     seq: u32,
     last_start: usize,
 }
 
 impl Batch {
-    pub(super) fn begin(first_seq: u32) -> Batch {
-        let mut batch = Batch { writer: Writer::default(), first_seq, seq: first_seq, last_start: 0 };
+    pub(super) fn begin(first_seq: u32, table: &'static str) -> Batch {
+        let mut batch = Batch { writer: Writer::default(), table, first_seq, seq: first_seq, last_start: 0 };
         batch.edge(BATCH_BEGIN);
         batch
     }
@@ -108,11 +109,11 @@ impl Batch {
 
     fn message(&mut self, kind: u16, flags: u16, body: impl FnOnce(&mut Writer)) {
         self.last_start = self.writer.bytes.len();
-        let seq = self.seq;
+        let (seq, table) = (self.seq, self.table);
         self.seq += 1;
         self.writer.message(NFTABLES | kind, REQUEST | flags, seq, |writer| {
             writer.put(&[FAMILY_INET, 0, 0, 0]);
-            writer.text(A_TABLE, TABLE);
+            writer.text(A_TABLE, table);
             body(writer);
         });
     }

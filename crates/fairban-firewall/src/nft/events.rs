@@ -11,7 +11,8 @@ use rustix::io::Errno;
 use rustix::net::netlink;
 
 use super::encode::{A_TABLE, DELETE_ELEMENT, DELETE_RULE, NEW_ELEMENT, NEW_GENERATION, NEW_RULE, NFTABLES};
-use super::table::{SOCKET_BYTES, read_elements};
+use super::table::read_elements;
+use super::wire::SOCKET_BYTES;
 use super::{SetId, TABLE};
 use crate::netlink::{Message, Socket, attribute, be_u32, messages, text};
 

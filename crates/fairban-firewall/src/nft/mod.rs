@@ -32,6 +32,7 @@
 mod encode;
 mod events;
 mod table;
+mod wire;
 
 #[cfg(test)]
 mod oracle_tests;
@@ -43,8 +44,9 @@ use ipnet::IpNet;
 use crate::enforcer::Doors;
 
 pub(crate) use events::{Damage, Events, Foreign};
-pub(crate) use table::{Change, Edit, Error, Table};
+pub(crate) use table::{Change, Edit, Table};
 pub use table::{Features, Settings};
+pub(crate) use wire::Error;
 
 /// Name of our table, of family `inet`.
 pub(crate) const TABLE: &str = "fairban";

@@ -17,7 +17,7 @@ use crate::netlink::{Message, messages};
 
 /// What one call writes into a transaction.
 fn written(write: impl FnOnce(&mut Batch)) -> Vec<u8> {
-    let mut batch = Batch::begin(1);
+    let mut batch = Batch::begin(1, super::TABLE);
     write(&mut batch);
     let (bytes, last) = batch.finish();
     let all: Vec<Message<'_>> = messages(&bytes).collect();
@@ -176,7 +176,7 @@ fn rules() {
 
 #[test]
 fn the_ends_of_a_transaction_and_questions() {
-    let mut batch = Batch::begin(5);
+    let mut batch = Batch::begin(5, super::TABLE);
     batch.table(0);
     let (bytes, last) = batch.finish();
     assert_eq!(last, 6);

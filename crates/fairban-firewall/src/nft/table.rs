@@ -1,20 +1,13 @@
 //! [`Table`]: our table in the kernel, and the socket through which alone we write it.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use rustix::io::Errno;
-use rustix::net::netlink;
-
 use super::encode::{
-    A_TABLE, Batch, CHAIN_PRE, ELEMENTS_A_BATCH, GET_CHAIN, GET_ELEMENT, GET_RULE, GET_SET, GET_TABLE, query,
-    write_element,
+    A_TABLE, Batch, CHAIN_PRE, ELEMENTS_A_BATCH, GET_ELEMENT, GET_SET, GET_TABLE, write_element,
 };
+use super::wire::{Error, Wire, message_is_of};
 use super::{Element, Group, PORTS_MAX, SetId, TABLE};
-use crate::netlink::{Message, Socket, attribute, attributes, be_u32, be_u64, messages, text};
-
-/// Room for a transaction and its answers, and for the events of the largest that we make ourselves.
-pub(super) const SOCKET_BYTES: usize = 16 << 20;
+use crate::netlink::{attribute, attributes, be_u32, be_u64, text};
 
 const FLAG_OWNER: u32 = 2;
 const FLAG_PERSIST: u32 = 4;
@@ -58,35 +51,6 @@ pub struct Features {
     pub persists: bool,
 }
 
-/// Why the table could not be written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// The kernel lacks nftables, or we the right.
-    #[error("cannot talk to nftables: {0}; the kernel needs nf_tables (modprobe nf_tables)")]
-    Socket(#[source] io::Error),
-    /// The kernel refused.
-    #[error("nftables refuses: {0}; {remedy}", remedy = remedy(*.0))]
-    Refused(Errno),
-    /// Never seen.
-    #[error("nftables did not answer")]
-    Silent,
-}
-
-fn remedy(errno: Errno) -> &'static str {
-    match errno {
-        Errno::PERM => "this takes CAP_NET_ADMIN, and no other process may own the table inet fairban",
-        Errno::NOENT => "the table was changed by another program",
-        Errno::NOMEM | Errno::NFILE => "the kernel has no room for more",
-        _ => "see that the kernel has nf_tables with inet tables",
-    }
-}
-
-impl From<io::Error> for Error {
-    fn from(error: io::Error) -> Error {
-        error.raw_os_error().map_or(Error::Silent, |code| Error::Refused(Errno::from_raw_os_error(code)))
-    }
-}
-
 /// One change to a hash set. A transaction has at most one for a key of a set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edit {
@@ -111,8 +75,7 @@ pub(crate) enum Change {
 /// Our table; see the module.
 #[derive(Debug)]
 pub(crate) struct Table {
-    socket: Socket,
-    seq: u32,
+    wire: Wire,
     settings: Settings,
     pub(crate) features: Features,
 }
@@ -120,30 +83,29 @@ pub(crate) struct Table {
 impl Table {
     /// Opens the way to the kernel, and changes nothing.
     pub(crate) fn open(mut settings: Settings) -> Result<Table, Error> {
-        let socket = Socket::open(Some(netlink::NETFILTER), 0).map_err(Error::Socket)?;
-        socket.enlarge(SOCKET_BYTES).map_err(Error::Socket)?;
+        let wire = Wire::open(TABLE)?;
         for ports in [&mut settings.logins, &mut settings.smtp] {
             ports.sort_unstable();
             ports.dedup();
             ports.truncate(PORTS_MAX);
         }
-        Ok(Table { socket, seq: 1, settings, features: Features::default() })
+        Ok(Table { wire, settings, features: Features::default() })
     }
 
     /// Name of our socket: what others do to the table carries another.
     pub(crate) fn port(&self) -> u32 {
-        self.socket.port
+        self.wire.port()
     }
 
     /// Everything that stands in our sets, if there is a table.
     pub(crate) fn read(&mut self) -> Result<Option<Vec<(SetId, Element)>>, Error> {
         let mut is_there = false;
         let mut sets = Vec::new();
-        self.ask(GET_TABLE, true, |_| {}, |message| is_there |= is_of_our_table(message))?;
+        self.wire.ask(GET_TABLE, true, |_| {}, |message| is_there |= message_is_of(message, TABLE))?;
         if !is_there {
             return Ok(None);
         }
-        self.ask(
+        self.wire.ask(
             GET_SET,
             true,
             |writer| writer.text(A_TABLE, TABLE),
@@ -154,7 +116,7 @@ impl Table {
         )?;
         let mut elements = Vec::new();
         for set in sets {
-            self.ask(
+            self.wire.ask(
                 GET_ELEMENT,
                 true,
                 |writer| {
@@ -189,7 +151,7 @@ impl Table {
             may_use.destroys && self.commit(|batch, _| batch.destroy(PROBE, &[absent])).is_ok();
         self.commit(|batch, _| batch.add(PROBE, &[element(2 * HOUR_MS)]))?;
         let mut timeout_ms = 0;
-        self.ask(
+        self.wire.ask(
             GET_ELEMENT,
             false,
             |writer| {
@@ -281,84 +243,24 @@ impl Table {
 
     /// What our table looks like but for the elements: equal as long as nobody changed it.
     pub(crate) fn fingerprint(&mut self) -> Result<Vec<(u16, Vec<u8>)>, Error> {
-        // For each kind: the attributes that tell one thing from another.
-        const TELLING: [(u16, &[u16]); 4] =
-            [(GET_TABLE, &[2, 4]), (GET_CHAIN, &[2, 3, 5]), (GET_SET, &[2, 3, 16]), (GET_RULE, &[2, 3])];
-        let mut seen = Vec::new();
-        for (kind, telling) in TELLING {
-            let names_table = |writer: &mut crate::netlink::Writer| {
-                if kind != GET_TABLE {
-                    writer.text(A_TABLE, TABLE);
-                }
-            };
-            self.ask(kind, true, names_table, |message| {
-                let body = message.body.get(4..).unwrap_or_default();
-                if is_of_our_table(message) {
-                    let values = attributes(body).filter(|(attribute, _)| telling.contains(attribute));
-                    seen.push((kind, values.flat_map(|(_, value)| value).copied().collect()));
-                }
-            })?;
-        }
-        Ok(seen)
+        self.wire.fingerprint()
     }
 
     /// Takes the table away with all that is in it, whether it is there or not.
     pub(crate) fn remove(&mut self) -> Result<(), Error> {
-        // To add it first, so that it can be deleted, fails where one with other flags is there.
-        match self.commit(|batch, _| batch.delete_table()) {
-            Err(Error::Refused(Errno::NOENT)) => Ok(()),
-            done => done,
-        }
+        self.wire.remove()
     }
 
     /// One transaction. `write` is also told the table's flags.
     fn commit(&mut self, write: impl FnOnce(&mut Batch, u32)) -> Result<(), Error> {
-        let flags = if self.features.persists { FLAG_OWNER | FLAG_PERSIST } else { 0 };
-        let mut batch = Batch::begin(self.seq);
-        write(&mut batch, flags);
-        let first = batch.first_seq;
-        let (bytes, last) = batch.finish();
-        self.seq = last.wrapping_add(2);
-        if self.seq > u32::MAX / 2 {
-            self.seq = 1;
-        }
-        self.socket.send(&bytes)?;
-        let mut outcome = Err(Error::Silent);
-        while let Some(datagram) = self.socket.receive()? {
-            for message in messages(datagram) {
-                match message.verdict() {
-                    // The first is the reason; what follows are its consequences.
-                    Some(Err(errno))
-                        if (first..=last).contains(&message.seq)
-                            && !matches!(outcome, Err(Error::Refused(_))) =>
-                    {
-                        outcome = Err(Error::Refused(errno));
-                    }
-                    Some(Ok(())) if message.seq == last && matches!(outcome, Err(Error::Silent)) => {
-                        outcome = Ok(());
-                    }
-                    _ => {}
-                }
-            }
-        }
-        outcome
-    }
-
-    fn ask(
-        &mut self,
-        kind: u16,
-        is_dump: bool,
-        body: impl FnOnce(&mut crate::netlink::Writer),
-        take: impl FnMut(&Message<'_>),
-    ) -> Result<(), Error> {
-        let request = query(kind, is_dump, self.seq, body);
-        self.seq += 1;
-        Ok(self.socket.ask(&request, take)?)
+        let flags = table_flags(self.features);
+        self.wire.commit(|batch| write(batch, flags))
     }
 }
 
-fn is_of_our_table(message: &Message<'_>) -> bool {
-    message.body.get(4..).and_then(|body| attribute(body, A_TABLE)).map(text) == Some(TABLE.as_bytes())
+/// Of a table that is ours alone, or everybody's.
+pub(crate) fn table_flags(features: Features) -> u32 {
+    if features.persists { FLAG_OWNER | FLAG_PERSIST } else { 0 }
 }
 
 fn write_rules(batch: &mut Batch) {
