@@ -23,6 +23,7 @@ use rustix::net::{
 
 use crate::enforcer::{Answer, Enforcer, EnforcerStatus, Order, Shut, Unreachable};
 use crate::fw::{PARENT, number};
+use crate::limits::{Counted, EXEMPT_MAX, Limit};
 use crate::protocol::{Health, MESSAGE_MAX, PIECE_MAX, Part, Reply, Request};
 
 /// Answers are waited for so long: each piece of a long list has its own.
@@ -101,6 +102,8 @@ pub struct NftEnforcer {
     born: Instant,
     why: String,
     allowed: BTreeSet<IpNet>,
+    /// Limits and who is exempt, once anybody said what they are.
+    limits: Option<(Vec<Limit>, Vec<IpNet>)>,
     notes: VecDeque<String>,
 }
 
@@ -136,6 +139,7 @@ impl NftEnforcer {
             born: Instant::now(),
             why: "not yet tried".to_owned(),
             allowed: BTreeSet::new(),
+            limits: None,
             notes: VecDeque::new(),
         }
     }
@@ -200,10 +204,13 @@ impl NftEnforcer {
             (None, Some(reach)) => Link::open(&reach),
             (None, None) => Err(String::new()),
         };
-        let allow = if self.allowed.is_empty() { Vec::new() } else { allow_requests(&self.allowed) };
+        let mut again = if self.allowed.is_empty() { Vec::new() } else { allow_requests(&self.allowed) };
+        if let Some((limits, exempt)) = &self.limits {
+            again.extend(limit_requests(limits, exempt));
+        }
         let opened = open().and_then(|mut link| {
             // The first word must be heard before anything else is believed.
-            let first = [Request::Ping].into_iter().chain(allow);
+            let first = [Request::Ping].into_iter().chain(again);
             link.talk(&first.collect::<Vec<_>>(), &mut self.notes)?;
             Ok(link)
         });
@@ -283,6 +290,28 @@ impl Enforcer for NftEnforcer {
         Ok(worst(&replies))
     }
 
+    /// Remembered, and said again after a reconnection.
+    fn limit(&mut self, limits: &[Limit], exempt: &[IpNet]) -> Result<Answer, Unreachable> {
+        if let Err(bad) = Limit::check_all(limits) {
+            return Ok(Answer::Failed(bad.to_string()));
+        }
+        if exempt.len() > EXEMPT_MAX {
+            return Ok(Answer::Failed(format!("at most {EXEMPT_MAX} prefixes are exempt")));
+        }
+        let (limits, exempt) = self.limits.insert((limits.to_vec(), exempt.to_vec()));
+        let requests = limit_requests(limits, exempt);
+        let replies = self.talk(&requests)?;
+        Ok(worst(&replies))
+    }
+
+    fn counted(&mut self) -> Result<Vec<Counted>, Unreachable> {
+        match self.talk(&[Request::Counts])?.pop() {
+            Some(Reply::Counts(counts)) => Ok(counts),
+            Some(Reply::Refused(why)) => Err(Unreachable(why)),
+            _ => Err(self.lose("fairban-fw answers something else than was asked".to_owned())),
+        }
+    }
+
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         let link = self.link.as_ref().map(|link| link.socket.as_fd());
         // While there is none, its parent's word is waited for.
@@ -351,6 +380,16 @@ fn allow_requests(prefixes: &BTreeSet<IpNet>) -> Vec<Request> {
     let count = all.len().div_ceil(PIECE_MAX).max(1);
     let piece = |index: usize| all.chunks(PIECE_MAX).nth(index).unwrap_or_default().to_vec();
     (0..count).map(|index| Request::Allow(Part::of(index, count), piece(index))).collect()
+}
+
+fn limit_requests(limits: &[Limit], exempt: &[IpNet]) -> Vec<Request> {
+    let count = exempt.len().div_ceil(PIECE_MAX).max(1);
+    let piece = |index: usize| {
+        let limits = if index == 0 { limits.to_vec() } else { Vec::new() };
+        let exempt = exempt.chunks(PIECE_MAX).nth(index).unwrap_or_default().to_vec();
+        Request::Limits(Part::of(index, count), limits, exempt)
+    };
+    (0..count).map(piece).collect()
 }
 
 /// One answer for the pieces of a list.

@@ -5,6 +5,8 @@ use std::os::fd::BorrowedFd;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{Counted, Limit};
+
 /// Which doors a ban closes.
 ///
 /// Never those of answers to our own connections: except with [`All`](Self::All) a banned mail server still gets our
@@ -100,6 +102,19 @@ pub trait Enforcer: Send {
     fn allow(&mut self, prefixes: &[IpNet]) -> Result<Answer, Unreachable> {
         let nobody = "this way of shutting out cannot protect anybody by itself".to_owned();
         Ok(if prefixes.is_empty() { Answer::Done } else { Answer::Failed(nobody) })
+    }
+
+    /// Exactly these limits hold from now on, for all but `exempt` (at most
+    /// [`EXEMPT_MAX`](crate::limits::EXEMPT_MAX) prefixes) and those who are never shut out. What a limit has counted stays
+    /// as long as it does. Returns within a second.
+    fn limit(&mut self, limits: &[Limit], _exempt: &[IpNet]) -> Result<Answer, Unreachable> {
+        let nobody = "this way of shutting out cannot count connections".to_owned();
+        Ok(if limits.is_empty() { Answer::Done } else { Answer::Failed(nobody) })
+    }
+
+    /// What came of each limit. Returns within a second.
+    fn counted(&mut self) -> Result<Vec<Counted>, Unreachable> {
+        Ok(Vec::new())
     }
 
     /// What to wait on: readable when there are notes, or when it is worth trying again to reach it. Changes with each call

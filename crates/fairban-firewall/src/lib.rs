@@ -3,6 +3,7 @@
 mod client;
 pub mod enforcer;
 pub mod fw;
+pub mod limits;
 pub mod lists;
 pub mod model;
 mod netlink;

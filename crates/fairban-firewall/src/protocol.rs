@@ -5,11 +5,14 @@
 //! pieces of at most [`PIECE_MAX`]: `sync` and `allow` with flags for the first and the last, `list` with the prefix
 //! after which to go on, so that neither side keeps anything for the other.
 
+mod limits;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
 use crate::enforcer::{Answer, Doors, Shut};
+use crate::limits::{Counted, Limit};
 
 /// Version of what is said; others are refused.
 pub const VERSION: u8 = 1;
@@ -91,6 +94,11 @@ pub enum Request {
     List(Option<IpNet>),
     /// Exactly these are protected besides the floor when the last piece is done; bans of them end at once.
     Allow(Part, Vec<IpNet>),
+    /// Exactly these limits hold when the last piece is done; they come with the first. The prefixes are exempt beside
+    /// those that are protected.
+    Limits(Part, Vec<Limit>, Vec<IpNet>),
+    /// What came of the limits.
+    Counts,
     /// How it is going.
     Ping,
 }
@@ -121,6 +129,8 @@ pub enum Reply {
     Shuts(Vec<Shut>, bool),
     /// To `ping`.
     Health(Health),
+    /// To `counts`, for each limit.
+    Counts(Vec<Counted>),
     /// Something happened that nobody asked for.
     Note(String),
     /// The request was not understood.
@@ -151,13 +161,19 @@ impl Request {
             Request::List(_) => (4, 0),
             Request::Allow(part, _) => (5, part.flags()),
             Request::Ping => (6, 0),
+            Request::Limits(part, ..) => (7, part.flags()),
+            Request::Counts => (8, 0),
         };
         let mut bytes = head(verb, flags, id);
         match self {
             Request::Ban(shuts) | Request::Sync(_, shuts) => put_shuts(&mut bytes, shuts),
             Request::Unban(prefixes) | Request::Allow(_, prefixes) => put_prefixes(&mut bytes, prefixes),
             Request::List(after) => put_prefixes(&mut bytes, after.as_slice()),
-            Request::Ping => {}
+            Request::Limits(_, limits, exempt) => {
+                limits::put_limits(&mut bytes, limits);
+                put_prefixes(&mut bytes, exempt);
+            }
+            Request::Counts | Request::Ping => {}
         }
         bytes
     }
@@ -183,6 +199,8 @@ impl Request {
                 .map(|after| Request::List(after.first().copied())),
             5 => input.prefixes().map(|prefixes| Request::Allow(part, prefixes)),
             6 => Some(Request::Ping),
+            7 => input.limits().and_then(|limits| Some(Request::Limits(part, limits, input.prefixes()?))),
+            8 => Some(Request::Counts),
             other => return Err(Malformed::Verb(other)),
         };
         request.filter(|_| input.0.is_empty()).ok_or(Malformed::Body)
@@ -216,6 +234,11 @@ impl Reply {
                 }
                 bytes
             }
+            Reply::Counts(counts) => {
+                let mut bytes = head(ANSWER | 8, 0, id);
+                limits::put_counts(&mut bytes, counts);
+                bytes
+            }
             Reply::Note(note) => {
                 let mut bytes = head(ANSWER | 0x7e, 0, id);
                 put_sentence(&mut bytes, note);
@@ -237,6 +260,7 @@ impl Reply {
             1 => input.answers().map(Reply::Answers),
             4 => input.shuts().map(|shuts| Reply::Shuts(shuts, flags & LAST == 0)),
             6 => input.health().map(Reply::Health),
+            8 => input.counts().map(Reply::Counts),
             0x7e => input.sentence().map(Reply::Note),
             0x7f => input.sentence().map(Reply::Refused),
             other => return Err(Malformed::Verb(other)),

@@ -2,7 +2,7 @@
 
 use rustix::thread::{name, set_name};
 
-use crate::nft::{Settings, Table};
+use crate::nft::{LimitsTable, SOURCES_MAX, Settings, Table};
 
 /// What this thread calls itself meanwhile. The kernel tells a living `fairban-fw` who took its table away, and from
 /// this name it learns not to put it back. Who may take it away may do anything to it, so nothing is given away.
@@ -21,9 +21,10 @@ pub struct RemoveError(String);
 pub fn remove_everything() -> Result<(), RemoveError> {
     let failed = |error: &dyn std::fmt::Display| RemoveError(error.to_string());
     let mut table = Table::open(Settings::default()).map_err(|error| failed(&error))?;
+    let mut limits = LimitsTable::open(table.features, SOURCES_MAX).map_err(|error| failed(&error))?;
     let before = name().map_err(|errno| failed(&errno))?;
     set_name(c"fairban-panic").map_err(|errno| failed(&errno))?;
-    let removed = table.remove().map_err(|error| failed(&error));
+    let removed = table.remove().and(limits.remove()).map_err(|error| failed(&error));
     // A wrong name harms nobody.
     let _ = set_name(&before);
     removed

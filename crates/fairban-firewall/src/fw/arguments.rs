@@ -8,7 +8,7 @@ use crate::nft::{PORTS_MAX, Settings};
 /// What it takes.
 pub const USAGE: &str = "\
 usage: fairban-fw [--parent] [--logins PORTS] [--smtp PORTS] [--own-table] [--user NAME] [--never-ban FILE]
-                  [--without PATHS]
+                  [--limit-sources NUMBER] [--without PATHS]
 Descriptor 0 is a Unix socket of sequential packets, connected or listening. Ports and paths are lists with commas.
 With --parent it starts itself again and again, and hands the sockets of those over descriptor 0.";
 
@@ -58,6 +58,11 @@ impl Arguments {
                 "--smtp" => arguments.settings.smtp = ports(&value)?,
                 "--user" => arguments.user = value,
                 "--never-ban" => arguments.never_ban = PathBuf::from(value),
+                "--limit-sources" => {
+                    let number = value.parse().ok().filter(|number| *number > 0);
+                    arguments.settings.limit_sources =
+                        number.ok_or_else(|| format!("{value:?} is no number of sources"))?;
+                }
                 "--without" => without(&value, &mut arguments.settings)?,
                 _ => return Err(format!("{word:?} is not known")),
             }

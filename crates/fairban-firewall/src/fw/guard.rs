@@ -91,6 +91,11 @@ impl Guard {
         self.coming = PrefixSet::default();
     }
 
+    /// All prefixes of the floor and of the other process.
+    pub(super) fn protected(&self) -> impl Iterator<Item = IpNet> {
+        [&self.fixed, &self.own, &self.allowed].into_iter().flat_map(PrefixSet::iter).copied()
+    }
+
     /// How many prefixes: in the floor, of the other process.
     pub(super) fn count(&self) -> (usize, usize) {
         (self.fixed.len() + self.own.len(), self.allowed.len())

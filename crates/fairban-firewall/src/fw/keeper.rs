@@ -11,7 +11,9 @@ use ipnet::IpNet;
 use super::bans::{BANS_MAX, Ban, Bans, from_kernel};
 use super::bucket::Bucket;
 use super::guard::{Guard, Refused};
+use super::limiter::Limiter;
 use crate::enforcer::{Answer, Shut};
+use crate::limits::{Counted, Limit};
 use crate::nft::{Damage, Edit, Error, Events, Foreign, Settings, Table};
 use crate::protocol::Part;
 use crate::remove::PANIC;
@@ -35,6 +37,7 @@ pub(super) struct Keeper {
     events: Events,
     bans: Bans,
     pub(super) guard: Guard,
+    limiter: Limiter,
     cap: Bucket,
     waiting: HashMap<IpNet, Shut>,
     /// In order; those taken back are no longer in `waiting`.
@@ -69,14 +72,18 @@ struct Plan {
 impl Keeper {
     /// Takes over what is in the kernel, and makes the table anew.
     pub(super) fn open(settings: Settings, guard: Guard, now_ms: u64) -> Result<Keeper, Error> {
+        let limit_sources = settings.limit_sources;
         let mut table = Table::open(settings)?;
         let left_behind = table.read()?.unwrap_or_default();
-        let events = Events::open(table.port()).map_err(Error::Socket)?;
+        table.probe()?;
+        let limiter = Limiter::open(table.features, limit_sources)?;
+        let events = Events::open([table.port(), limiter.port()]).map_err(Error::Socket)?;
         let mut keeper = Keeper {
             table,
             events,
             bans: Bans::default(),
             guard,
+            limiter,
             cap: Bucket::new(CAP_BURST, CAP_A_SECOND),
             waiting: HashMap::new(),
             queue: VecDeque::new(),
@@ -92,7 +99,6 @@ impl Keeper {
                 let _ = keeper.bans.insert(&shut, now_ms);
             }
         }
-        keeper.table.probe()?;
         keeper.rebuild(now_ms)?;
         Ok(keeper)
     }
@@ -125,6 +131,7 @@ impl Keeper {
         )];
         let (floor, allowed) = self.guard.count();
         remarks.push(format!("never banned: {floor} prefixes of the floor, {allowed} allowed"));
+        remarks.extend(self.limiter.remark());
         if self.repaired > 0 {
             remarks.push(format!("repaired {} times what other programs changed", self.repaired));
         }
@@ -200,13 +207,36 @@ impl Keeper {
     pub(super) fn allow(&mut self, part: Part, prefixes: &[IpNet], now_ms: u64) -> Outcome {
         let has_room = self.guard.allow(part.begins(), part.ends(), prefixes);
         let answer = if has_room { Answer::Done } else { Answer::Failed("the list is too long".to_owned()) };
-        self.lift(prefixes, vec![answer], now_ms)
+        let outcome = self.lift(prefixes, vec![answer], now_ms);
+        if part.ends() { self.exempt_anew(outcome) } else { outcome }
+    }
+
+    /// A piece of what sources may do at a time; one answer for it.
+    pub(super) fn limit(&mut self, part: Part, limits: &[Limit], exempt: &[IpNet]) -> Outcome {
+        let done = self.limiter.take(part, limits, exempt, self.guard.protected());
+        Outcome { answers: vec![done.map_or_else(Answer::Failed, |()| Answer::Done)], shut: Vec::new() }
+    }
+
+    /// What came of that.
+    pub(super) fn counts(&mut self) -> Result<Vec<Counted>, Error> {
+        self.limiter.counts()
+    }
+
+    /// Who is protected is exempt from limits.
+    fn exempt_anew(&mut self, mut outcome: Outcome) -> Outcome {
+        if let (Err(error), Some(answer @ Answer::Done)) =
+            (self.limiter.refresh(self.guard.protected()), outcome.answers.first_mut())
+        {
+            *answer = Answer::Failed(error.to_string());
+        }
+        outcome
     }
 
     /// This host's addresses and gateways are these now.
     pub(super) fn set_own(&mut self, addresses: &BTreeSet<IpAddr>, now_ms: u64) {
         let new = self.guard.set_own(addresses);
         self.lift(&new, Vec::new(), now_ms);
+        self.exempt_anew(Outcome::default());
     }
 
     /// Lets in who waited to be shut out until the cap allows it; the milliseconds until the next.
@@ -246,12 +276,17 @@ impl Keeper {
             ));
         }
         let done = match &foreign.damage {
-            Damage::Elements(touched) => self.settle(touched, now_ms),
-            Damage::Rules => self.table.rewrite_rules().and_then(|()| self.take_fingerprint()),
-            Damage::Everything => self.rebuild(now_ms),
+            None => Ok(()),
+            Some(Damage::Elements(touched)) => self.settle(touched, now_ms),
+            Some(Damage::Rules) => self.table.rewrite_rules().and_then(|()| self.take_fingerprint()),
+            Some(Damage::Everything) => self.rebuild(now_ms),
         };
         // Whoever changed it may have done so again.
         let done = done.or_else(|_| self.rebuild(now_ms));
+        let done = match foreign.is_limits {
+            true => done.and(self.limiter.write(self.guard.protected())),
+            false => done,
+        };
         self.repaired += 1;
         Ok((vec![sentence(&foreign, &done)], None))
     }
@@ -261,7 +296,10 @@ impl Keeper {
         if !self.fingerprint.is_empty()
             && !self.table.fingerprint().is_ok_and(|seen| seen == self.fingerprint)
         {
-            self.note(Foreign { damage: Damage::Everything, by: None });
+            self.note(Foreign { damage: Some(Damage::Everything), is_limits: false, by: None });
+        }
+        if self.limiter.is_changed() {
+            self.note(Foreign { damage: None, is_limits: true, by: None });
         }
     }
 
@@ -354,6 +392,8 @@ impl Keeper {
         self.waiting.clear();
         self.queue.clear();
         self.fingerprint.clear();
+        // Whoever gave the order takes it away as well, and may do so first.
+        let _ = self.limiter.forget();
     }
 
     fn settle(&mut self, touched: &[(crate::nft::SetId, IpAddr)], now_ms: u64) -> Result<(), Error> {
@@ -400,15 +440,23 @@ fn hear(events: &mut Events, broken: &mut Option<Foreign>) {
 fn note(broken: &mut Option<Foreign>, foreign: Foreign) {
     *broken = Some(match broken.take() {
         None => foreign,
-        Some(before) => Foreign { damage: before.damage.and(foreign.damage), by: foreign.by.or(before.by) },
+        Some(before) => Foreign {
+            damage: match (before.damage, foreign.damage) {
+                (Some(before), Some(now)) => Some(before.and(now)),
+                (before, now) => before.or(now),
+            },
+            is_limits: before.is_limits || foreign.is_limits,
+            by: foreign.by.or(before.by),
+        },
     });
 }
 
 fn sentence(foreign: &Foreign, done: &Result<(), Error>) -> String {
     let what = match &foreign.damage {
-        Damage::Elements(touched) => format!("{} bans in the kernel", touched.len()),
-        Damage::Rules => "the rules in the kernel".to_owned(),
-        Damage::Everything => "the table in the kernel".to_owned(),
+        None => "the limits in the kernel".to_owned(),
+        Some(Damage::Elements(touched)) => format!("{} bans in the kernel", touched.len()),
+        Some(Damage::Rules) => "the rules in the kernel".to_owned(),
+        Some(Damage::Everything) => "the table in the kernel".to_owned(),
     };
     let who = match &foreign.by {
         Some((pid, name)) => format!("process {pid} ({})", escaped(name)),

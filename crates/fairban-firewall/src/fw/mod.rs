@@ -16,6 +16,7 @@ mod cutter;
 mod guard;
 mod keeper;
 mod latency;
+mod limiter;
 mod never_ban;
 mod own;
 mod parent;

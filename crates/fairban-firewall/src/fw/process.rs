@@ -264,6 +264,12 @@ impl Process {
             Request::Unban(prefixes) => self.keeper.unban(prefixes, now_ms),
             Request::Sync(part, shuts) => self.keeper.sync(*part, shuts, now_ms),
             Request::Allow(part, prefixes) => self.keeper.allow(*part, prefixes, now_ms),
+            Request::Limits(part, limits, exempt) => self.keeper.limit(*part, limits, exempt),
+            Request::Counts => {
+                let counts = self.keeper.counts();
+                let reply = counts.map_or_else(|error| Reply::Refused(error.to_string()), Reply::Counts);
+                return (reply, Vec::new());
+            }
             Request::List(after) => {
                 let (page, has_more) = self.keeper.page(*after, PIECE_MAX, now_ms);
                 return (Reply::Shuts(page, has_more), Vec::new());

@@ -1,5 +1,7 @@
 //! What we tell nftables, as bytes: a transaction and the messages in it.
 
+pub(super) mod limits;
+
 use super::{Element, Group, SetId, key_bytes};
 use crate::netlink::{ACK, APPEND, CREATE, DUMP, REQUEST, Writer};
 

@@ -13,7 +13,7 @@ use rustix::net::netlink;
 use super::encode::{A_TABLE, DELETE_ELEMENT, DELETE_RULE, NEW_ELEMENT, NEW_GENERATION, NEW_RULE, NFTABLES};
 use super::table::read_elements;
 use super::wire::SOCKET_BYTES;
-use super::{SetId, TABLE};
+use super::{LIMITS_TABLE, SetId, TABLE};
 use crate::netlink::{Message, Socket, attribute, be_u32, messages, text};
 
 /// The group of nftables' events, as a bit.
@@ -51,11 +51,13 @@ impl Damage {
     }
 }
 
-/// A transaction of somebody else that touched our table.
+/// A transaction of somebody else that touched a table of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Foreign {
-    /// What it broke.
-    pub(crate) damage: Damage,
+    /// What it broke in the table of bans.
+    pub(crate) damage: Option<Damage>,
+    /// It touched the table of limits.
+    pub(crate) is_limits: bool,
     /// Who did it: process and the name of its program, which it chooses itself.
     pub(crate) by: Option<(u32, Vec<u8>)>,
 }
@@ -68,11 +70,11 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Starts to listen; `own_port` is the socket whose doings are ours.
-    pub(crate) fn open(own_port: u32) -> io::Result<Events> {
+    /// Starts to listen; `own_ports` are the sockets whose doings are ours.
+    pub(crate) fn open(own_ports: [u32; 2]) -> io::Result<Events> {
         let socket = Socket::open(Some(netlink::NETFILTER), GROUP)?;
         socket.enlarge(SOCKET_BYTES)?;
-        Ok(Events { socket, reader: Reader { own_port, damage: None } })
+        Ok(Events { socket, reader: Reader { own_ports, damage: None, is_limits: false } })
     }
 
     /// What others did since the last call. Lost events are damage of unknown size by nobody known.
@@ -85,7 +87,7 @@ impl Events {
                     done.extend(messages(datagram).filter_map(|message| self.reader.take(&message)));
                 }
                 Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
-                    done.push(Foreign { damage: Damage::Everything, by: None });
+                    done.push(Foreign { damage: Some(Damage::Everything), is_limits: true, by: None });
                 }
                 Err(error) => return Err(error),
             }
@@ -101,25 +103,27 @@ impl AsFd for Events {
 
 #[derive(Debug)]
 struct Reader {
-    own_port: u32,
+    own_ports: [u32; 2],
     /// Of the transaction whose end was not yet told.
     damage: Option<Damage>,
+    is_limits: bool,
 }
 
 impl Reader {
     fn take(&mut self, message: &Message<'_>) -> Option<Foreign> {
-        if message.port == self.own_port || message.kind & 0xff00 != NFTABLES {
+        if self.own_ports.contains(&message.port) || message.kind & 0xff00 != NFTABLES {
             return None;
         }
         let body = message.body.get(4..)?;
         if message.kind & 0xff == NEW_GENERATION {
             let by = attribute(body, 2).and_then(be_u32);
             let by = by.map(|pid| (pid, attribute(body, 3).map(text).unwrap_or_default().to_vec()));
-            return self.damage.take().map(|damage| Foreign { damage, by });
+            let (damage, is_limits) = (self.damage.take(), std::mem::take(&mut self.is_limits));
+            return (damage.is_some() || is_limits).then_some(Foreign { damage, is_limits, by });
         }
-        if message.body.first() != Some(&FAMILY_INET)
-            || attribute(body, A_TABLE).map(text) != Some(TABLE.as_bytes())
-        {
+        let table = attribute(body, A_TABLE).map(text).filter(|_| message.body.first() == Some(&FAMILY_INET));
+        if table != Some(TABLE.as_bytes()) {
+            self.is_limits |= table == Some(LIMITS_TABLE.as_bytes());
             return None;
         }
         let damage = match message.kind & 0xff {
@@ -173,7 +177,7 @@ mod tests {
     }
 
     fn told(events: &[Vec<u8>]) -> Vec<Foreign> {
-        let mut reader = Reader { own_port: OWN, damage: None };
+        let mut reader = Reader { own_ports: [OWN, OWN + 1], damage: None, is_limits: false };
         let bytes = events.concat();
         messages(&bytes).filter_map(|message| reader.take(&message)).collect()
     }
@@ -183,12 +187,15 @@ mod tests {
         let end = event(NEW_GENERATION, 9, "", "", None);
         let rule = event(DELETE_RULE, 9, "fairban", "pre", None);
         let by = Some((4242, b"nft".to_vec()));
-        assert_eq!(told(&[rule.clone(), end.clone()]), [Foreign { damage: Damage::Rules, by: by.clone() }]);
+        let whole = |damage| Foreign { damage: Some(damage), is_limits: false, by: by.clone() };
+        assert_eq!(told(&[rule.clone(), end.clone()]), [whole(Damage::Rules)]);
         let gone = event(DELETE_ELEMENT, 9, "fairban", "logins4_32", Some([192, 0, 2, 7]));
         let set = SetId::from_name(b"logins4_32").expect("one of ours");
         let element = Damage::Elements(vec![(set, IpAddr::from([192, 0, 2, 7]))]);
-        assert_eq!(told(&[gone.clone(), end.clone()]), [Foreign { damage: element, by: by.clone() }]);
-        assert_eq!(told(&[gone, rule, end]), [Foreign { damage: Damage::Everything, by }]);
+        assert_eq!(told(&[gone.clone(), end.clone()]), [whole(element)]);
+        assert_eq!(told(&[gone, rule, end.clone()]), [whole(Damage::Everything)]);
+        let limits = event(DELETE_RULE, 9, "fairban_limits", "pre", None);
+        assert_eq!(told(&[limits, end]), [Foreign { damage: None, is_limits: true, by: by.clone() }]);
     }
 
     #[test]

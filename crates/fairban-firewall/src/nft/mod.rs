@@ -31,6 +31,7 @@
 
 mod encode;
 mod events;
+mod limits;
 mod table;
 mod wire;
 
@@ -44,12 +45,16 @@ use ipnet::IpNet;
 use crate::enforcer::Doors;
 
 pub(crate) use events::{Damage, Events, Foreign};
+pub(crate) use limits::{LimitsTable, SOURCES_MAX};
 pub(crate) use table::{Change, Edit, Table};
 pub use table::{Features, Settings};
 pub(crate) use wire::Error;
 
 /// Name of our table, of family `inet`.
 pub(crate) const TABLE: &str = "fairban";
+
+/// Name of our other table, of the same family: what sources may do at a time, see [`limits`].
+pub(crate) const LIMITS_TABLE: &str = "fairban_limits";
 
 /// Most prefixes of uncommon lengths, a family.
 pub(crate) const OTHERS_MAX: usize = 1_000;

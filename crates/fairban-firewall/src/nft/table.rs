@@ -27,6 +27,8 @@ pub struct Settings {
     pub own_table: bool,
     /// What may be used where the kernel has it. All of it but in tests of the other ways.
     pub may_use: Features,
+    /// Sources that a limit counts at a time, a family and kind; who comes when it is full is neither counted nor refused.
+    pub limit_sources: u32,
 }
 
 impl Default for Settings {
@@ -36,6 +38,7 @@ impl Default for Settings {
             smtp: vec![25],
             own_table: false,
             may_use: Features { destroys: true, renews: true, persists: true },
+            limit_sources: super::SOURCES_MAX,
         }
     }
 }
@@ -310,15 +313,18 @@ fn remove(batch: &mut Batch, features: Features, set: &str, edits: &[Edit]) {
 /// The elements that a message tells of. What has no time left is left out.
 pub(super) fn read_elements(body: &[u8]) -> impl Iterator<Item = Element> {
     let list = body.get(4..).and_then(|body| attribute(body, 3)).unwrap_or_default();
-    attributes(list).filter_map(|(_, element)| {
-        let key = attribute(attribute(element, 1)?, 1)?;
-        let key = match key.len() {
-            4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(key).ok()?)),
-            16 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(key).ok()?)),
-            _ => return None,
-        };
-        let left = attribute(element, 5).or_else(|| attribute(element, 4)).and_then(be_u64);
-        let flags = attribute(element, 3).and_then(be_u32).unwrap_or_default();
-        Some(Element { key, timeout_ms: left, is_end: flags & 1 != 0 })
-    })
+    attributes(list).filter_map(|(_, element)| read_element(element))
+}
+
+/// One of them.
+pub(super) fn read_element(element: &[u8]) -> Option<Element> {
+    let key = attribute(attribute(element, 1)?, 1)?;
+    let key = match key.len() {
+        4 => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(key).ok()?)),
+        16 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(key).ok()?)),
+        _ => return None,
+    };
+    let left = attribute(element, 5).or_else(|| attribute(element, 4)).and_then(be_u64);
+    let flags = attribute(element, 3).and_then(be_u32).unwrap_or_default();
+    Some(Element { key, timeout_ms: left, is_end: flags & 1 != 0 })
 }

@@ -7,6 +7,7 @@ mod bite;
 mod foreign;
 mod guarded;
 mod life;
+mod limits;
 mod net;
 
 /// The program under test.
