@@ -28,6 +28,7 @@ mod intake;
 mod keeper;
 mod office;
 mod reading;
+mod port25;
 mod recorder;
 mod reload;
 mod run;

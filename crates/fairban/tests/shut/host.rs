@@ -63,12 +63,29 @@ impl Host {
         ready && self.home.said().contains("all old lines are read")
     }
 
+    /// A try at port 25.
+    pub(crate) fn try_smtp(&mut self, name: &str, from: &str) {
+        let failed =
+            format!("warning: unknown[{from}]: SASL LOGIN authentication failed: (reason unavailable)");
+        self.write_as("postfix/smtpd", &[format!("{failed}, sasl_username={name}")]);
+    }
+
+    /// A mail that is taken from there, at port 25.
+    pub(crate) fn take_mail(&mut self, from: &str) {
+        self.write_as("postfix/smtpd", &[format!("4XyZ12abCdE: client=mail.example[{from}]")]);
+    }
+
     /// Lines of one session of sshd, at once.
     fn write(&mut self, texts: &[String]) {
+        self.write_as("sshd", texts);
+    }
+
+    fn write_as(&mut self, program: &str, texts: &[String]) {
         self.pid += 1;
         let stamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
         let pid = self.pid;
-        let lines: String = texts.iter().map(|text| format!("{stamp} mx sshd[{pid}]: {text}\n")).collect();
+        let lines: String =
+            texts.iter().map(|text| format!("{stamp} mx {program}[{pid}]: {text}\n")).collect();
         self.log.write_all(lines.as_bytes()).unwrap();
     }
 

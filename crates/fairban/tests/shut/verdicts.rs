@@ -91,3 +91,25 @@ fn all_ports_are_closed_by_choice() {
     assert!(!host.net.is_open("10.77.1.2", SMTP) && !host.net.is_open("10.77.1.2", OTHER));
     service.stop();
 }
+
+#[test]
+fn port_25_is_closed_to_who_tried_passwords_there_and_sent_no_mail() {
+    let mut host = Host::new("");
+    let service = host.start();
+    let [robot, both, other] = ["10.77.1.2", "10.77.1.3", "10.77.2.2"];
+    host.take_mail(both);
+    for from in [robot, both] {
+        host.try_smtp("oracle", from);
+    }
+    for from in [robot, both, other] {
+        host.scan(from);
+        wait_for("it is shut out", || !host.net.is_open(from, IMAP));
+    }
+    let open = [robot, both, other].map(|from| host.net.is_open(from, SMTP));
+    assert_eq!(open, [false, true, true]);
+    // Who comes to port 25 only now is shut out there now.
+    host.try_smtp("oracle", other);
+    wait_for("it is shut out there too", || !host.net.is_open(other, SMTP));
+    assert!(host.net.is_open(other, OTHER));
+    service.stop();
+}
