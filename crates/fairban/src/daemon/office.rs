@@ -586,7 +586,7 @@ fn spelt(words: &str) -> String {
 }
 
 /// Nobody ordered it.
-fn by_itself() -> By {
+pub(super) fn by_itself() -> By {
     By { uid: rustix::process::geteuid().as_raw(), pid: std::process::id() as i32 }
 }
 
