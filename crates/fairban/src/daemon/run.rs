@@ -17,7 +17,7 @@ use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
 use fairban_core::event::Service;
 use fairban_core::time::Time;
-use fairban_firewall::model::Model;
+use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
 use fairban_store::roll::Keep;
@@ -26,8 +26,9 @@ use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, W
 
 use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, stored_cursor};
-use super::desk::{Desk, Entry};
+use super::desk::{Action, Desk, Entry, Mode};
 use super::doors::Doors;
+use super::enforcers::{self, Chosen};
 use super::helped::{self, JOURNAL};
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
@@ -62,7 +63,10 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     }
     let identity = prepare_folders(&config)?;
     let helper = start_helper(&config, &plan, identity.as_ref())?;
-    let raised = close_walls(&config, &paths, &plan, identity)?;
+    let (chosen, _) = enforcers::chosen(&config);
+    let enforcer =
+        chosen.clone().open().map_err(|error| environment("cannot start what shuts sources out", &error))?;
+    let raised = close_walls(&config, &paths, &plan, &chosen, identity)?;
     let signals = signals()?;
     let dir = StateDir::open(&config.state_dir.value)
         .map_err(|error| environment("cannot use the state directory", &error))?;
@@ -85,6 +89,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         recovered,
         signals,
         helper,
+        enforcer,
         root: root.to_owned(),
     })
 }
@@ -100,19 +105,20 @@ struct Started {
     recovered: Recovered,
     signals: crossbeam_channel::Receiver<Signal>,
     helper: Option<Helper>,
+    enforcer: Box<dyn Enforcer>,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, root } = started;
+    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, root } =
+        started;
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
     let server = bind(&config)?;
     let (running, asked, publisher) =
         server.start().map_err(|error| environment("cannot listen to operators", &error))?;
     let (told, doors_told) = unbounded();
-    let doors = Doors::start(Box::new(Model::default()), told)
-        .map_err(|error| environment("cannot start a thread", &error))?;
+    let doors = Doors::start(enforcer, told).map_err(|error| environment("cannot start a thread", &error))?;
     let (notice_sender, notices) = unbounded();
     let kept = fairban_store::database::Options {
         bytes_max: u64::from(config.history.megabytes.value) << 20,
@@ -166,6 +172,7 @@ fn start(started: Started) -> Done {
         reader: order_sender.clone(),
         waker: waker.clone(),
     };
+    let all_ports = reload.current.bans.all_ports.value;
     let settings = (engine_config(&reload.current), first_mode(&reload.current));
     let mut office = Office {
         facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
@@ -173,6 +180,7 @@ fn start(started: Started) -> Done {
         keeper,
         recorder,
         doors,
+        all_ports,
         publisher,
         timeline,
         clock: Box::new(clock),
@@ -189,7 +197,7 @@ fn start(started: Started) -> Done {
         watchdog,
         watchdog_due: Duration::ZERO,
     };
-    office.recover(effects, settings.0, settings.1);
+    office.recover(effects, settings.0, settings.1, &dir.path().join(crate::panic::NOTE));
     let reading = thread::Builder::new()
         .name("reading".to_owned())
         .spawn(move || reader.run())
@@ -301,6 +309,7 @@ fn close_walls(
     config: &Config,
     paths: &Paths,
     plan: &Plan,
+    chosen: &Chosen,
     identity: Option<Identity>,
 ) -> Result<Raised, Failure> {
     let mut read: Vec<PathBuf> =
@@ -308,6 +317,7 @@ fn close_walls(
             .map(PathBuf::from)
             .into();
     read.extend([paths.main.clone(), paths.drop_ins.clone()]);
+    read.extend(chosen.read().map(Path::to_owned));
     for input in &plan.inputs {
         match &input.source {
             // Rotation makes new files: the folder is what is read.
@@ -320,6 +330,7 @@ fn close_walls(
     }
     let mut write = vec![config.state_dir.value.clone()];
     write.extend(config.control.socket.value.parent().map(Path::to_owned));
+    write.extend(chosen.written().map(Path::to_owned));
     write.extend(config.key_file().parent().map(Path::to_owned));
     for input in &plan.inputs {
         if let InputSource::Syslog(crate::config::Listen::Unix(path)) = &input.source {
@@ -329,6 +340,7 @@ fn close_walls(
     let wall = Wall {
         identity,
         keep: Vec::new(),
+        passed_on: false,
         read,
         write,
         execute: Vec::new(),
@@ -473,7 +485,8 @@ impl Office {
         &mut self,
         effects: Vec<(u64, fairban_core::effect::Effect)>,
         config: fairban_core::engine::Config,
-        mode: super::desk::Mode,
+        mode: Mode,
+        note: &Path,
     ) {
         for (seq, effect) in effects {
             self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk);
@@ -485,6 +498,25 @@ impl Office {
             // A state that begins learns from old lines: its time is theirs.
             let time = if self.desk.learnt() { time } else { Time::from_secs(0) };
             self.enter(vec![Entry::Configured { time, config, mode }], None);
+        }
+        self.obey_note(note);
+        self.tell_allowlist(None);
+        if !self.desk.mode().is_live() {
+            // A life before this one may have been live.
+            self.open_all();
+        }
+    }
+    /// Somebody let everybody in while we did not run, and wants it to stay so.
+    fn obey_note(&mut self, note: &Path) {
+        if !note.exists() {
+            return;
+        }
+        if self.desk.mode().is_live() {
+            self.action(super::office::by_itself(), Action::Mode(Mode::Shadow), "fairban panic".to_owned());
+            error::warn("fairban panic was ordered: watching only", Some("go on with: fairban mode live"));
+        }
+        if let Err(error) = fs::remove_file(note) {
+            error::warn(&format!("cannot remove {}: {error}", shown(note)), None);
         }
     }
 }
