@@ -107,7 +107,7 @@ pub(crate) fn is_root_or_skip() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     assert!(is_root || std::env::var("CI").as_deref() != Ok("true"), "this test needs root");
     if !is_root {
-        eprintln!("skipped: this test needs root");
+        println!("skipped: this test needs root");
     }
     is_root
 }
