@@ -23,6 +23,7 @@ mod bites;
 mod desk;
 mod doors;
 mod enforcers;
+mod helped;
 mod history;
 mod in_force;
 mod intake;
