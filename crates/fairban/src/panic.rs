@@ -84,6 +84,8 @@ fn tell(args: &PanicArgs, remarks: Vec<String>) -> Done {
         return crate::verbs::print_line(&Response::Done(done));
     }
     error::note("nobody is shut out any more; go on with: fairban mode live");
-    remarks.iter().for_each(|remark| error::note(remark));
+    for remark in &remarks {
+        error::note(remark);
+    }
     Ok(())
 }
