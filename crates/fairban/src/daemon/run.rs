@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
 use fairban_core::event::Service;
-use fairban_core::time::Time;
+use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
@@ -26,6 +26,7 @@ use fairban_wall::{Calls, Capability, Denied, Identity, LandlockState, Layer, Ra
 
 use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, stored_cursor};
+use super::bites::Way;
 use super::desk::{Action, Desk, Entry, Mode};
 use super::doors::Doors;
 use super::enforcers::{self, Chosen};
@@ -64,6 +65,11 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     let identity = prepare_folders(&config)?;
     let helper = start_helper(&config, &plan, identity.as_ref())?;
     let (chosen, _) = enforcers::chosen(&config);
+    let way = Way {
+        kind: chosen.kind(),
+        ports: chosen.ports(&config),
+        grace: Span::secs(i64::from(args.grace_seconds)),
+    };
     let enforcer =
         chosen.clone().open().map_err(|error| environment("cannot start what shuts sources out", &error))?;
     let raised = close_walls(&config, &paths, &plan, &chosen, identity)?;
@@ -90,6 +96,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         signals,
         helper,
         enforcer,
+        way,
         root: root.to_owned(),
     })
 }
@@ -106,11 +113,12 @@ struct Started {
     signals: crossbeam_channel::Receiver<Signal>,
     helper: Option<Helper>,
     enforcer: Box<dyn Enforcer>,
+    way: Way,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, root } =
+    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, way, root } =
         started;
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
@@ -185,6 +193,8 @@ fn start(started: Started) -> Done {
         recorder,
         doors,
         all_ports,
+        way,
+        shut_since: None,
         publisher,
         timeline,
         clock: Box::new(clock),
