@@ -35,11 +35,15 @@ impl Home {
 
     /// Writes the configuration, in one step: `rest` is TOML, in which `$DIR` is this folder.
     pub(crate) fn configure(&self, before: &str, rest: &str) {
+        self.configure_for(&own_name(), before, rest);
+    }
+
+    /// The same for a service that becomes this user.
+    pub(crate) fn configure_for(&self, user: &str, before: &str, rest: &str) {
         let dir = self.dir.path().to_str().expect("plain names");
         let text = format!(
-            "user = \"{}\"\nstate_dir = \"{dir}/state\"\ntimezone = \"UTC\"\n{before}\n\
+            "user = \"{user}\"\nstate_dir = \"{dir}/state\"\ntimezone = \"UTC\"\n{before}\n\
              [control]\nsocket = \"{dir}/run/control.sock\"\n{}",
-            own_name(),
             rest.replace("$DIR", dir)
         );
         fs::write(self.path("fairban.new"), text).expect("a configuration");
@@ -52,16 +56,16 @@ impl Home {
 
     /// Starts the service; what it says is added to a file.
     pub(crate) fn start(&self, more: &[&str]) -> Service {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairban"));
+        command.args(["run", "--config"]).arg(self.path("fairban.toml")).args(more);
+        self.start_command(command)
+    }
+
+    /// The same by a command of the test's own.
+    pub(crate) fn start_command(&self, mut command: Command) -> Service {
         let said = File::options().append(true).create(true).open(self.path("said")).expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_fairban"))
-            .args(["run", "--config"])
-            .arg(self.path("fairban.toml"))
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(said)
-            .spawn()
-            .expect("the program starts");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        let child = command.spawn().expect("the program starts");
         Service { child: Some(child), socket: self.socket() }
     }
 
