@@ -66,7 +66,7 @@ impl Home {
         let said = File::options().append(true).create(true).open(self.path("said")).expect("a file");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
         let child = command.spawn().expect("the program starts");
-        Service { child: Some(child), socket: self.socket() }
+        Service { child: Some(child), socket: self.socket(), said: self.path("said") }
     }
 
     /// What the service said, all its lives long.
@@ -100,6 +100,7 @@ fn own_name() -> String {
 pub(crate) struct Service {
     child: Option<Child>,
     socket: PathBuf,
+    said: PathBuf,
 }
 
 impl Service {
@@ -117,7 +118,8 @@ impl Service {
                 return client;
             }
             if let Some(status) = self.ended() {
-                panic!("the service ended by itself: {status}");
+                let said = fs::read(&self.said).unwrap_or_default();
+                panic!("the service ended by itself: {status}: {}", String::from_utf8_lossy(&said));
             }
             assert!(Instant::now() < end, "the service does not answer");
             std::thread::yield_now();

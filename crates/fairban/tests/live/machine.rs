@@ -63,7 +63,9 @@ impl Machine {
         // Whoever comes in has no rights of root's.
         machine.let_in("", 0o755);
         machine.add_users(logins);
-        chown(machine.home.path("log"), Some(SERVICE_UID), Some(SERVICE_UID)).expect("root");
+        for folder in ["log", "run"] {
+            chown(machine.home.path(folder), Some(SERVICE_UID), Some(SERVICE_UID)).expect("root");
+        }
         // The socket that syslog(3) writes to, which is the service's.
         std::os::unix::fs::symlink(machine.home.path("log/socket"), over.join("log")).expect("a link");
         machine

@@ -30,7 +30,7 @@ impl Host {
         host
     }
 
-    /// Another host, at the other end of a wire: `ours` at this end, `theirs` at its own, all of one /24.
+    /// Another host, at the other end of a wire: `ours` at this end, `theirs` at its own, all of one /16.
     pub(crate) fn neighbour(&mut self, ours: Ipv4Addr, theirs: &[Ipv4Addr]) -> Host {
         let other = Host::new();
         let end = format!("wire{}", self.wires);
@@ -40,7 +40,7 @@ impl Host {
         for (host, end, addresses) in [(&*self, &*end, &[ours][..]), (&other, "wire", theirs)] {
             run("ip", &["-n", &host.name, "link", "set", end, "up"]);
             for address in addresses {
-                run("ip", &["-n", &host.name, "address", "add", &format!("{address}/24"), "dev", end]);
+                run("ip", &["-n", &host.name, "address", "add", &format!("{address}/16"), "dev", end]);
             }
         }
         other

@@ -71,7 +71,7 @@ pub(crate) struct Servers {
 
 impl Poll {
     pub(crate) fn run(self, from: Ipv4Addr, servers: Servers, user: &str) {
-        let mut pop3 = || Talk::begin(from, servers.pop3);
+        let pop3 = || Talk::begin(from, servers.pop3);
         match self {
             Poll::CramThenPass => {
                 let mut talk = pop3();
