@@ -219,3 +219,21 @@ pub(crate) fn make_room(path: &Path, kept: u32) {
         let _ = fs::rename(numbered(n), numbered(n + 1));
     }
 }
+
+/// Memory that a process has, in bytes.
+pub(crate) fn resident_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux");
+    kilobytes.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1_024
+}
+
+/// How often any of its threads began to wait for something, since it started.
+pub(crate) fn wake_ups(pid: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+    let waits = threads.filter_map(|thread| {
+        let status = fs::read_to_string(thread.ok()?.path().join("status")).ok()?;
+        let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        waits.trim().parse::<u64>().ok()
+    });
+    waits.sum()
+}
