@@ -13,15 +13,23 @@ use crate::wait_for;
 /// As whom the service runs: no user of a real machine has this number.
 pub(crate) const SERVICE_UID: u32 = 59_120;
 
+/// As whom its helper runs.
+pub(crate) const HELPER_UID: u32 = 59_220;
+
 /// The password of everybody who may log in by ssh, and its hash (`openssl passwd -6 -salt fairban`).
 pub(crate) const SSH_PASSWORD: &str = "Corn-Flower-81";
 const SSH_HASH: &str =
     "$6$fairban$5CkY0tHNXj5bKISHMlnultzUAEWhxluelT6yFerZX.jMGWEQ9pBOUHzhYNGq0a5a6pvYUrw27oHM2fj.mfR/T/";
 
-/// Makes the mounts, then becomes the program. `$1` is the folder that is put over the machine's.
+/// Makes the mounts, then becomes the program. `$1` is the folder that is put over the machine's, `$2` has our programs:
+/// they are seen in the first one, for the users of the machine may not be let in where they were built.
 const ENTER: &str = r#"
-over=$1; shift
+over=$1 programs=$2; shift 2
 mount -t tmpfs -o mode=0755 tmpfs /run
+for program in fairban fairban-helper; do
+    if [ ! -e "$programs/$program" ]; then continue; fi
+    mount --bind "$programs/$program" "$over/$program"
+done
 mkdir -m 0755 /run/sshd
 for file in passwd shadow group pam.d/sshd resolv.conf; do
     [ -e "$over/etc/$file" ] || continue
@@ -60,6 +68,9 @@ impl Machine {
         for folder in ["etc/pam.d", "dev"] {
             fs::create_dir_all(over.join(folder)).expect("a folder");
         }
+        for program in ["fairban", "fairban-helper"] {
+            File::create(over.join(program)).expect("a file");
+        }
         // Whoever comes in has no rights of root's.
         machine.let_in("", 0o755);
         machine.add_users(logins);
@@ -82,7 +93,7 @@ impl Machine {
     fn add_users(&self, logins: &[&str]) {
         let read = |name: &str| fs::read_to_string(format!("/etc/{name}")).expect("a machine has users");
         let (mut passwd, mut shadow, mut group) = (read("passwd"), read("shadow"), read("group"));
-        let names = [("fairban", SERVICE_UID, "!")].into_iter();
+        let names = [("fairban", SERVICE_UID, "!"), ("fairban-helper", HELPER_UID, "!")].into_iter();
         let logins = logins.iter().zip(SERVICE_UID + 1..).map(|(name, uid)| (*name, uid, SSH_HASH));
         for (name, uid, hash) in names.chain(logins) {
             passwd.push_str(&format!("{name}:x:{uid}:{uid}::/nonexistent:/bin/sh\n"));
@@ -110,7 +121,9 @@ impl Machine {
     fn command(&self, program: &Path, unshare: &[&str]) -> Command {
         let mut command = Command::new("unshare");
         command.args(["--mount", "--propagation", "private"]).args(unshare);
-        command.args(["--", "/bin/sh", "-eu", "-c", ENTER, "sh"]).arg(self.over()).arg(program);
+        command.args(["--", "/bin/sh", "-eu", "-c", ENTER, "sh"]);
+        let programs = Path::new(env!("CARGO_BIN_EXE_fairban")).parent().expect("a folder");
+        command.arg(self.over()).arg(programs).arg(program);
         command.env("TZ", "UTC").env_remove("NOTIFY_SOCKET").stdin(Stdio::null()).current_dir(self.home.path(""));
         command
     }
@@ -132,7 +145,7 @@ impl Machine {
 
     /// Starts the service as root does: it becomes the user of its configuration by itself.
     pub(crate) fn start_service(&self) -> Service {
-        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_fairban")), &[]);
+        let mut command = self.command(&self.over().join("fairban"), &[]);
         command.args(["run", "--keep-journal", "--config"]).arg(self.home.path("fairban.toml"));
         self.host.on(|| self.home.start_command(command))
     }

@@ -10,6 +10,7 @@
 )]
 
 mod dovecot;
+mod helper;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod machine;

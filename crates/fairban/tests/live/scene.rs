@@ -255,7 +255,8 @@ fn wait_for_bans(service: &mut Service, named: &[IpNet]) -> Vec<BanRow> {
     bans
 }
 
-fn bans_of(client: &mut Client) -> Vec<BanRow> {
+/// Who is banned.
+pub(crate) fn bans_of(client: &mut Client) -> Vec<BanRow> {
     match client.ask(&Request::Bans { within: None, after: None, most: 500 }) {
         Ok(Response::Bans(page)) => page.rows,
         other => panic!("no bans: {other:?}"),
