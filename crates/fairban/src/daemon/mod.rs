@@ -21,6 +21,7 @@ mod assistant;
 mod audit;
 mod desk;
 mod doors;
+mod helped;
 mod history;
 mod in_force;
 mod intake;

@@ -21,6 +21,7 @@ use ipnet::IpNet;
 use super::alarms::Alarms;
 use super::desk::{Action, By, Desk, Entry, InputNumber};
 use super::doors::{Callback, Doors, Told};
+use super::helped::Table;
 use super::intake::{Brought, Item};
 use super::keeper::Keeper;
 use super::recorder::Recorder;
@@ -106,6 +107,8 @@ pub(crate) struct Office {
     pub(crate) timeline: Timeline,
     pub(crate) facts: Facts,
     pub(crate) inputs: Arc<Mutex<Vec<InputStatus>>>,
+    /// Inputs that the helper reads.
+    pub(crate) helped: Table,
     pub(crate) reload: Box<dyn Reload>,
     pub(crate) alarms: Alarms,
     pub(crate) health: Health,

@@ -8,6 +8,7 @@ use fairban_follow::{Source, Waker};
 
 use super::assistant::{self, Alarm};
 use super::desk::Mode;
+use super::helped;
 use super::intake::Reading;
 use super::reading::{Matcher, Order, Readings};
 use crate::config::{self, Applies, Config, InputSource, Listen, Paths};
@@ -57,13 +58,13 @@ impl Reload for FromFiles {
         // The reader ends only when the service does.
         let _ = self.reader.send(Order::Follow(sources, readings));
         self.waker.wake();
-        let helped = assistant::config(&loaded.config, &plan, None);
+        let asked = assistant::config(&loaded.config, &plan, None);
         match &self.helper {
             Some((orders, alarm)) => {
-                let _ = orders.send(assistant::Order::Configure(helped));
+                let _ = orders.send(assistant::Order::Configure(asked, helped::inputs(&plan)));
                 alarm.ring();
             }
-            None if !helped.is_idle() => {
+            None if !asked.is_idle() => {
                 remarks.push(
                     "fairban-helper is needed now, and is started with the service only: restart it"
                         .to_owned(),

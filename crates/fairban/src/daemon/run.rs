@@ -25,9 +25,10 @@ use fairban_store::state_dir::StateDir;
 use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
 use super::alarms::Alarms;
-use super::assistant::{self, Alarm, Assistant, JOURNAL, stored_cursor};
+use super::assistant::{self, Alarm, Assistant, stored_cursor};
 use super::desk::{Desk, Entry};
 use super::doors::Doors;
+use super::helped::{self, JOURNAL};
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
 use super::office::{Facts, Inbox, Office, Signal};
@@ -133,7 +134,9 @@ fn start(started: Started) -> Done {
     let (resolved_sender, resolved) = unbounded();
     let (assistant_sender, assistant_orders) = unbounded();
     let alarm = Alarm::new().map_err(|error| environment("cannot wake threads", &error))?;
+    let helped = helped::Table::default();
     let assistant = helper.map(|mut helper| {
+        helped.set(helped::inputs(&plan));
         // Its first worker waits for its orders, so the place to go on from is not too late.
         let again = assistant::config(&config, &plan, stored_cursor(desk.inputs()));
         if let Err(error) = helper.reconfigure(again) {
@@ -141,7 +144,7 @@ fn start(started: Started) -> Done {
         }
         // Ours stays, for a channel without senders would wake who waits for it again and again.
         let senders = (feed_sender.clone(), resolved_sender.clone());
-        Assistant::new(helper, key, &readings.others, senders, assistant_orders, alarm.clone())
+        Assistant::new(helper, key, helped.clone(), senders, assistant_orders, alarm.clone())
     });
     let reader = Reader {
         follower,
@@ -174,6 +177,7 @@ fn start(started: Started) -> Done {
         timeline,
         clock: Box::new(clock),
         inputs,
+        helped,
         reload: Box::new(reload),
         alarms: Alarms::default(),
         health: fairban_parse::health::Health::default(),
