@@ -472,7 +472,8 @@ impl Office {
     /// The configuration is wrong; each complaint is in the text.
     pub(crate) fn reload_settings(&mut self) -> Result<(u64, Vec<String>), String> {
         // Whoever waits for the end of a reload must know that it began; both are harmless where nobody does.
-        let begun = [sd_notify::NotifyState::monotonic_usec_now().ok(), Some(sd_notify::NotifyState::Reloading)];
+        let begun =
+            [sd_notify::NotifyState::monotonic_usec_now().ok(), Some(sd_notify::NotifyState::Reloading)];
         let _ = sd_notify::notify(&begun.into_iter().flatten().collect::<Vec<_>>());
         let reloaded = self.try_reload();
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

@@ -36,9 +36,11 @@ fn the_helper_brings_journal_syslog_and_names_through_both_walls() {
     let Some(_alone) = begin() else { return };
     build_helper();
     let machine = Machine::new(&[]);
-    fs::write(machine.over().join("etc/resolv.conf"), "nameserver 127.0.0.1\noptions timeout:1\n").expect("a file");
+    fs::write(machine.over().join("etc/resolv.conf"), "nameserver 127.0.0.1\noptions timeout:1\n")
+        .expect("a file");
     play_journal(&machine);
-    let names = machine.host.on(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).expect("port 53 of its own host"));
+    let names =
+        machine.host.on(|| UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).expect("port 53 of its own host"));
     // It ends with the test.
     thread::spawn(move || serve_names(&names));
     let (udp, tcp) = (machine.host.free_port(), machine.host.free_port());
@@ -66,7 +68,8 @@ fn the_helper_brings_journal_syslog_and_names_through_both_walls() {
         }
     });
     let mut client = service.wait_ready();
-    let wanted: BTreeSet<IpNet> = ROBOTS.iter().map(|robot| format!("{robot}/32").parse().expect("a prefix")).collect();
+    let wanted: BTreeSet<IpNet> =
+        ROBOTS.iter().map(|robot| format!("{robot}/32").parse().expect("a prefix")).collect();
     wait_for("a ban out of each input", || {
         bans_of(&mut client).iter().map(|ban| ban.prefix).collect::<BTreeSet<_>>() == wanted
     });
@@ -101,7 +104,9 @@ fn lines_of(address: &str) -> Vec<String> {
     let stamp = jiff::Timestamp::now().strftime("%b %e %H:%M:%S").to_string();
     let line = |(at, name): (usize, &&str)| {
         let port = 40_000 + at;
-        format!("<38>{stamp} mx sshd[8{at}]: Failed password for invalid user {name} from {address} port {port} ssh2")
+        format!(
+            "<38>{stamp} mx sshd[8{at}]: Failed password for invalid user {name} from {address} port {port} ssh2"
+        )
     };
     NAMES.iter().enumerate().map(line).collect()
 }
@@ -110,7 +115,8 @@ fn lines_of(address: &str) -> Vec<String> {
 fn play_journal(machine: &Machine) {
     let micros = jiff::Timestamp::now().as_microsecond();
     let entry = |(at, name): (usize, &&str)| {
-        let message = format!("Failed password for invalid user {name} from {} port {} ssh2", ROBOTS[0], 50_000 + at);
+        let message =
+            format!("Failed password for invalid user {name} from {} port {} ssh2", ROBOTS[0], 50_000 + at);
         let entry = json!({
             "__CURSOR": format!("s=253cc742a0ea462ca67b484536e969ec;i={at:x};b=c8;m=1;t=1;x=1"),
             "__REALTIME_TIMESTAMP": (micros + at as i64).to_string(),
@@ -130,10 +136,13 @@ fn play_journal(machine: &Machine) {
 fn serve_names(socket: &UdpSocket) {
     let mut question = [0; 512];
     while let Ok((len, from)) = socket.recv_from(&mut question) {
-        let Some(end) = question.get(12..len).and_then(|rest| rest.iter().position(|byte| *byte == 0)) else { continue };
+        let Some(end) = question.get(12..len).and_then(|rest| rest.iter().position(|byte| *byte == 0)) else {
+            continue;
+        };
         // The name, its end, its type and its class.
         let (name, asked) = (&question[12..12 + end], &question[12..(12 + end + 5).min(len)]);
-        let wanted: Vec<u8> = NAME.split('.').flat_map(|part| [&[part.len() as u8], part.as_bytes()].concat()).collect();
+        let wanted: Vec<u8> =
+            NAME.split('.').flat_map(|part| [&[part.len() as u8], part.as_bytes()].concat()).collect();
         let is_address = asked.ends_with(&[0, 1, 0, 1]) && name == wanted;
         let mut answer = question[..2].to_vec();
         // An answer by whoever knows, to one question, with one address or none.
@@ -200,9 +209,9 @@ fn family_of(pid: u32) -> Vec<u32> {
     let mut family = vec![pid];
     let mut at = 0;
     while let Some(parent) = family.get(at).copied() {
-        let children = fs::read_dir(format!("/proc/{parent}/task")).expect("it runs").filter_map(|thread| {
-            fs::read_to_string(thread.ok()?.path().join("children")).ok()
-        });
+        let children = fs::read_dir(format!("/proc/{parent}/task"))
+            .expect("it runs")
+            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
         for list in children.collect::<Vec<_>>() {
             family.extend(list.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
         }
@@ -215,8 +224,6 @@ fn family_of(pid: u32) -> Vec<u32> {
 fn sockets_of(pids: &[u32]) -> BTreeSet<String> {
     let open = pids.iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).ok()).flatten();
     let links = open.filter_map(|one| fs::read_link(one.ok()?.path()).ok());
-    let inode = |link: PathBuf| {
-        Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
-    };
+    let inode = |link: PathBuf| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned());
     links.filter_map(inode).collect()
 }

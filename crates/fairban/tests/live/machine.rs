@@ -124,7 +124,11 @@ impl Machine {
         command.args(["--", "/bin/sh", "-eu", "-c", ENTER, "sh"]);
         let programs = Path::new(env!("CARGO_BIN_EXE_fairban")).parent().expect("a folder");
         command.arg(self.over()).arg(programs).arg(program);
-        command.env("TZ", "UTC").env_remove("NOTIFY_SOCKET").stdin(Stdio::null()).current_dir(self.home.path(""));
+        command
+            .env("TZ", "UTC")
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null())
+            .current_dir(self.home.path(""));
         command
     }
 
@@ -135,7 +139,13 @@ impl Machine {
     }
 
     /// The same on another host, by another name.
-    pub(crate) fn start_daemon_at(&self, host: &Host, program: &Path, name: &str, arguments: &[&str]) -> Daemon {
+    pub(crate) fn start_daemon_at(
+        &self,
+        host: &Host,
+        program: &Path,
+        name: &str,
+        arguments: &[&str],
+    ) -> Daemon {
         let said = self.home.path(&format!("{name}.said"));
         let file = File::create(&said).expect("a file");
         let mut command = self.command(program, &["--pid", "--fork", "--kill-child", "--mount-proc"]);

@@ -13,6 +13,7 @@ mod dovecot;
 mod helper;
 #[path = "../kit/mod.rs"]
 mod kit;
+mod latency;
 mod machine;
 mod net;
 mod people;
@@ -40,9 +41,14 @@ const NEEDED: [(&str, &str); 9] = [
     ("/usr/sbin/ip", "iproute2"),
 ];
 
-/// Lets one test run at a time, where it can be run at all.
-fn begin() -> Option<MutexGuard<'static, ()>> {
+/// Lets one test run at a time.
+fn alone() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same, where the test can be run at all.
+fn begin() -> Option<MutexGuard<'static, ()>> {
     let mut lacks: Vec<String> = NEEDED
         .iter()
         .filter(|(program, _)| !Path::new(program).exists())
@@ -52,7 +58,7 @@ fn begin() -> Option<MutexGuard<'static, ()>> {
         lacks.push("root's rights, to make namespaces".to_owned());
     }
     if lacks.is_empty() {
-        return Some(ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner));
+        return Some(alone());
     }
     let lacks = lacks.join(", ");
     assert!(std::env::var("CI").as_deref() != Ok("true"), "missing: {lacks}");
@@ -67,4 +73,17 @@ fn wait_for(what: &str, mut is_true: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "waited in vain: {what}");
         thread::park_timeout(Duration::from_millis(5));
     }
+}
+
+/// Prints how long a verdict takes. What it may take is measured on an idle machine, by `scripts/bench live`.
+#[test]
+fn every_line_has_its_verdict_at_once() {
+    let _alone = alone();
+    let home = kit::Home::new();
+    home.configure("", "[[input]]\nfile = \"$DIR/log/mail.log\"\n");
+    let log = home.path("log/mail.log");
+    std::fs::File::create(&log).expect("a log");
+    let mut service = home.start(&[]);
+    service.wait_until(|status| status.inputs.iter().any(|input| input.lag_bytes == Some(0)));
+    println!("{}", latency::measure(service.wait_ready(), &log, 150, LIMIT));
 }

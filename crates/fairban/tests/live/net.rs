@@ -70,7 +70,9 @@ impl Host {
     /// Waits until somebody listens there.
     pub(crate) fn wait_for_port(&self, port: u16) {
         self.on(|| {
-            wait_for(&format!("somebody at port {port}"), || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+            wait_for(&format!("somebody at port {port}"), || {
+                TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+            });
         });
     }
 }
@@ -83,7 +85,8 @@ impl Drop for Host {
 
 /// Connects from an address.
 pub(crate) fn dial(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("a socket");
+    let socket =
+        socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("a socket");
     bind(&socket, &SocketAddr::from((from, 0))).expect("an address of this host");
     connect(&socket, &to).expect("somebody listens");
     TcpStream::from(socket)

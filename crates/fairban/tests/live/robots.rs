@@ -11,8 +11,18 @@ const TASKS: &str = "4";
 
 /// Names that robots try and nobody here has.
 pub(crate) const STRANGE_NAMES: [&str; 12] = [
-    "oracle", "testuser", "guest", "webmaster", "postgres", "ubuntu", "jenkins", "minecraft", "deploy", "nagios",
-    "ftpuser", "support",
+    "oracle",
+    "testuser",
+    "guest",
+    "webmaster",
+    "postgres",
+    "ubuntu",
+    "jenkins",
+    "minecraft",
+    "deploy",
+    "nagios",
+    "ftpuser",
+    "support",
 ];
 
 /// Lets hydra try one password at all names.

@@ -106,7 +106,8 @@ fn robots_are_named_at_once_and_people_never() {
     for (user, _, _, from) in SSH {
         why_reads_well_of_a_person(&machine, user, from);
     }
-    let status = service.wait_until(|status| status.inputs.iter().all(|input| input.lag_bytes.is_none_or(|lag| lag == 0)));
+    let status = service
+        .wait_until(|status| status.inputs.iter().all(|input| input.lag_bytes.is_none_or(|lag| lag == 0)));
     assert_eq!(status.bans.ever, robots.len() as u64, "{status:#?}");
     assert_eq!(bans_of(&mut service.wait_ready()).len(), robots.len());
     let odd: u64 = status.services.iter().map(|service| service.login_like).sum();
@@ -145,7 +146,10 @@ fn why_reads_well_of_a_robot(machine: &Machine, robot: &Robot) {
     let (text, told) = why(machine, &address);
     println!("{text}");
     holds(&text, &[&format!("{address} is banned"), "Recorded, not enforced", "Evidence: ", "nats of 13.8"]);
-    holds(&text, &["Nobody has ever logged in here.", "What would have changed it", robot.line, robot.signal]);
+    holds(
+        &text,
+        &["Nobody has ever logged in here.", "What would have changed it", robot.line, robot.signal],
+    );
     assert_eq!((&told["banned"], &told["ban"]["reason"]), (&Value::from(true), &Value::from(robot.reason)));
     let signals = told["signals"].as_array().expect("signals");
     assert!(signals.iter().any(|signal| signal["name"] == robot.signal), "{told:#}");

@@ -18,7 +18,10 @@ impl Sshd {
         fs::create_dir_all(home.path("ssh/keys")).expect("a folder");
         for key in ["host_key", "key", "other_key"] {
             let path = home.path("ssh").join(key);
-            run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path.to_str().expect("plain names")]);
+            run(
+                "ssh-keygen",
+                &["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path.to_str().expect("plain names")],
+            );
         }
         for user in with_key {
             fs::copy(home.path("ssh/key.pub"), home.path("ssh/keys").join(user)).expect("a file");

@@ -94,7 +94,8 @@ fn beginning_reloading_and_ending_are_told() {
     service.signal(Signal::HUP);
     manager.wait_for("RELOADING=1");
     manager.wait_for("READY=1");
-    let status = service.wait_until(|status| status.alarms.iter().any(|alarm| alarm.name.as_str() == "config"));
+    let status =
+        service.wait_until(|status| status.alarms.iter().any(|alarm| alarm.name.as_str() == "config"));
     assert_eq!((status.allowed, status.journal.sequence), (1, sequence), "the old one stays: {status:#?}");
     assert!(manager.home.said().contains("the old one stays"), "{}", manager.home.said());
 

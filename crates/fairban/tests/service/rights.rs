@@ -48,8 +48,8 @@ fn started_by_root_no_thread_has_any_right() {
     assert_eq!((walls.capabilities.state, walls.seccomp.state), (WallState::Up, WallState::Up), "{walls:#?}");
     // An old kernel has none, and the status says so.
     assert!(walls.landlock.remark.is_some(), "{walls:#?}");
-    let has_landlock =
-        fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|list| list.split(',').any(|one| one == "landlock"));
+    let has_landlock = fs::read_to_string("/sys/kernel/security/lsm")
+        .is_ok_and(|list| list.split(',').any(|one| one == "landlock"));
     assert!(!has_landlock || walls.landlock.state != WallState::Down, "{walls:#?}");
     let socket = home.socket();
     let output = home.verb(&["status", "--socket", socket.to_str().expect("plain names")]);

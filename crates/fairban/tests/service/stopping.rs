@@ -53,7 +53,8 @@ fn ended_in_the_middle_of_a_log_it_loses_nothing_and_counts_nothing_twice() {
         }
     }
     println!("{written} lines, {TIMES} ends");
-    let wrong: Vec<_> = (0..written).filter(|n| times.get(n) != Some(&1)).map(|n| (n, times.get(&n))).collect();
+    let wrong: Vec<_> =
+        (0..written).filter(|n| times.get(n) != Some(&1)).map(|n| (n, times.get(&n))).collect();
     assert!(wrong.is_empty() && times.len() as u64 == written, "{} of {written}: {wrong:?}", times.len());
 }
 
