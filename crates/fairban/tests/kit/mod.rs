@@ -1,7 +1,7 @@
 //! What tests of the running service share: a folder with its logs, its configuration and its state, and the service
 //! itself as a process.
 
-#![allow(dead_code, reason = "each test program takes what it needs")]
+#![allow(dead_code, clippy::unused_self, reason = "each test program takes what it needs, of a home")]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::SystemTime;
 
 use fairban_control::{Request, Response};
 use ipnet::IpNet;
@@ -83,10 +84,15 @@ fn the_helper_brings_journal_syslog_and_names_through_both_walls() {
     service.stop();
 }
 
-/// The helper stands beside the service where all programs are built; where only this crate is, it may not.
+/// The helper stands beside the service where all programs are built. Where only this crate is, it may be missing or old.
 fn build_helper() {
     let beside = PathBuf::from(env!("CARGO_BIN_EXE_fairban")).with_file_name("fairban-helper");
-    if beside.exists() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder of crates");
+    let newest = ["fairban-helper", "fairban-wall"]
+        .iter()
+        .filter_map(|name| newest_in(&crates.join(name).join("src")));
+    let built = fs::metadata(&beside).and_then(|found| found.modified()).ok();
+    if built.is_some() && newest.max() <= built {
         return;
     }
     let mut cargo = Command::new(env!("CARGO"));
@@ -97,6 +103,16 @@ fn build_helper() {
     }
     let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo");
     assert!(status.success() && beside.exists(), "cargo build -p fairban-helper: {status}");
+}
+
+/// When the newest file in a folder was written.
+fn newest_in(folder: &Path) -> Option<SystemTime> {
+    let files = fs::read_dir(folder).expect("sources");
+    let written = files.filter_map(|file| {
+        let path = file.ok()?.path();
+        if path.is_dir() { newest_in(&path) } else { fs::metadata(path).ok()?.modified().ok() }
+    });
+    written.max()
 }
 
 /// What sshd says of a robot.
@@ -126,9 +142,15 @@ fn play_journal(machine: &Machine) {
         format!("{entry}\n")
     };
     let entries: String = NAMES.iter().enumerate().map(entry).collect();
+    let last = entries.lines().last().expect("there are some");
+    // Who has a place to go on from is told nothing more; who asks whether the place is still there, what stands at it.
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n*--lines=1*) cat <<'END'\n{last}\nEND\nexit ;;\n*--after-cursor*) ;;\n\
+         *) cat <<'END'\n{entries}END\nesac\nexec sleep 600\n"
+    );
     let path = machine.over().join("journalctl");
     // It is stopped with its reader; the number is for the case that all else fails.
-    fs::write(&path, format!("#!/bin/sh\ncat <<'END'\n{entries}END\nexec sleep 600\n")).expect("a file");
+    fs::write(&path, script).expect("a file");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
 }
 

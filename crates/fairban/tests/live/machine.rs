@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 
 use crate::kit::{Home, Service};
 use crate::net::Host;
-use crate::wait_for;
 
 /// As whom the service runs: no user of a real machine has this number.
 pub(crate) const SERVICE_UID: u32 = 59_120;
@@ -168,20 +167,11 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    pub(crate) fn said(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.said).unwrap_or_default()).into_owned()
-    }
-
-    /// Waits until it ends by itself.
-    pub(crate) fn wait(&mut self) {
-        let child = &mut self.child;
-        wait_for("the end of a program", || child.try_wait().expect("our own child").is_some());
-    }
-
     /// Fails if it has ended.
     pub(crate) fn expect_running(&mut self) {
         let ended = self.child.try_wait().expect("our own child");
-        assert!(ended.is_none(), "it ended: {}", self.said());
+        let said = fs::read(&self.said).unwrap_or_default();
+        assert!(ended.is_none(), "it ended: {}", String::from_utf8_lossy(&said));
     }
 }
 

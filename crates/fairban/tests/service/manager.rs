@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use crate::kit::{Home, LIMIT, Service, resident_bytes, wake_ups};
 
 /// After so long without a ping systemd would end the service.
-const WATCHDOG: Duration = Duration::from_secs(4);
+const WATCHDOG: Duration = Duration::from_secs(6);
 
 /// What an idle service may take.
 const IDLE_BYTES_MAX: u64 = 20_000_000;

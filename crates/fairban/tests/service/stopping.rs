@@ -33,7 +33,7 @@ fn ended_in_the_middle_of_a_log_it_loses_nothing_and_counts_nothing_twice() {
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| end_again_and_again(&home)));
         over.store(true, Ordering::Release);
         let written = writer.join().expect("it writes");
-        ended.map(|()| written).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        ended.map_or_else(|panic| std::panic::resume_unwind(panic), |()| written)
     });
     let mut service = home.start(&["--keep-journal"]);
     service.wait_until(|status| status.inputs.iter().any(|input| input.lag_bytes == Some(0)));
