@@ -14,12 +14,13 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::in_force::BansInForce;
+use super::port25::Port25;
 use crate::cli::Rule;
 use crate::pipeline::Doubles;
 use crate::tally::Tally;
 
 /// Version of the entries and of the desk's snapshot: rises whenever either changes its form or meaning.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Without confirmation the service goes back to watching after so long.
 pub(crate) const CONFIRM_WITHIN: Span = Span::minutes(10);
@@ -140,6 +141,7 @@ struct State {
     allowed: BTreeMap<IpNet, Allowed>,
     resolved: Vec<IpNet>,
     bans: BansInForce,
+    port25: Port25,
     /// The same since one and since two turns of a week, so that a report always reaches back a week.
     weeks: [Tally; 2],
     week_began: Time,
@@ -227,6 +229,7 @@ impl Desk {
             allowed: BTreeMap::new(),
             resolved: Vec::new(),
             bans: BansInForce::default(),
+            port25: Port25::default(),
             weeks: [Tally::new(rule), Tally::new(rule)],
             week_began: Time::MIN,
             today: Today::default(),
@@ -285,6 +288,7 @@ impl Desk {
             known.last_event = Some(event.time);
         }
         let now = self.engine.now().max(event.time);
+        self.state.port25.note(event);
         if !self.state.doubles.is_double_hash(now, u32::from(input), hash) {
             self.engine.handle(event, text);
         }
@@ -414,6 +418,11 @@ impl Desk {
 
     pub(crate) fn bans(&self) -> &BansInForce {
         &self.state.bans
+    }
+
+    /// Whether a ban of `prefix` closes the port of others' mail too.
+    pub(crate) fn closes_smtp(&self, prefix: &IpNet) -> bool {
+        self.state.port25.is_closed_to(prefix, self.engine.now())
     }
 
     pub(crate) fn allowed(&self) -> &BTreeMap<IpNet, Allowed> {

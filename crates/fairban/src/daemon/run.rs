@@ -17,17 +17,18 @@ use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
 use fairban_core::event::Service;
 use fairban_core::time::Time;
-use fairban_firewall::model::Model;
+use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
 use fairban_store::roll::Keep;
 use fairban_store::state_dir::StateDir;
-use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
+use fairban_wall::{Calls, Capability, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
 use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, stored_cursor};
-use super::desk::{Desk, Entry};
+use super::desk::{Action, Desk, Entry, Mode};
 use super::doors::Doors;
+use super::enforcers::{self, Chosen};
 use super::helped::{self, JOURNAL};
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
@@ -62,7 +63,10 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     }
     let identity = prepare_folders(&config)?;
     let helper = start_helper(&config, &plan, identity.as_ref())?;
-    let raised = close_walls(&config, &paths, &plan, identity)?;
+    let (chosen, _) = enforcers::chosen(&config);
+    let enforcer =
+        chosen.clone().open().map_err(|error| environment("cannot start what shuts sources out", &error))?;
+    let raised = close_walls(&config, &paths, &plan, &chosen, identity)?;
     let signals = signals()?;
     let dir = StateDir::open(&config.state_dir.value)
         .map_err(|error| environment("cannot use the state directory", &error))?;
@@ -85,6 +89,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         recovered,
         signals,
         helper,
+        enforcer,
         root: root.to_owned(),
     })
 }
@@ -100,19 +105,20 @@ struct Started {
     recovered: Recovered,
     signals: crossbeam_channel::Receiver<Signal>,
     helper: Option<Helper>,
+    enforcer: Box<dyn Enforcer>,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, root } = started;
+    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, root } =
+        started;
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
     let server = bind(&config)?;
     let (running, asked, publisher) =
         server.start().map_err(|error| environment("cannot listen to operators", &error))?;
     let (told, doors_told) = unbounded();
-    let doors = Doors::start(Box::new(Model::default()), told)
-        .map_err(|error| environment("cannot start a thread", &error))?;
+    let doors = Doors::start(enforcer, told).map_err(|error| environment("cannot start a thread", &error))?;
     let (notice_sender, notices) = unbounded();
     let kept = fairban_store::database::Options {
         bytes_max: u64::from(config.history.megabytes.value) << 20,
@@ -157,6 +163,8 @@ fn start(started: Started) -> Done {
         left,
         batch: super::office::Feed { behind: true, ..Default::default() },
     };
+    let walls = told_walls(&raised);
+    let raised_told = raised.to_string();
     let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
     let reload = FromFiles {
         paths,
@@ -165,14 +173,18 @@ fn start(started: Started) -> Done {
         current: config,
         reader: order_sender.clone(),
         waker: waker.clone(),
+        readers: running.readers(),
+        raised,
     };
+    let all_ports = reload.current.bans.all_ports.value;
     let settings = (engine_config(&reload.current), first_mode(&reload.current));
     let mut office = Office {
-        facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
+        facts: Facts { started: clock.now(), walls, state_dir: shown(dir.path()) },
         desk,
         keeper,
         recorder,
         doors,
+        all_ports,
         publisher,
         timeline,
         clock: Box::new(clock),
@@ -189,7 +201,7 @@ fn start(started: Started) -> Done {
         watchdog,
         watchdog_due: Duration::ZERO,
     };
-    office.recover(effects, settings.0, settings.1);
+    office.recover(effects, settings.0, settings.1, &dir.path().join(crate::panic::NOTE));
     let reading = thread::Builder::new()
         .name("reading".to_owned())
         .spawn(move || reader.run())
@@ -200,7 +212,7 @@ fn start(started: Started) -> Done {
         sd_notify::NotifyState::Ready,
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
-    error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
+    error::note(&format!("fairban {} runs; {raised_told}", env!("CARGO_PKG_VERSION")));
     let stop_reading = || {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         let _ = order_sender.send(Order::Stop);
@@ -301,25 +313,26 @@ fn close_walls(
     config: &Config,
     paths: &Paths,
     plan: &Plan,
+    chosen: &Chosen,
     identity: Option<Identity>,
 ) -> Result<Raised, Failure> {
     let mut read: Vec<PathBuf> =
         ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"]
             .map(PathBuf::from)
             .into();
-    read.extend([paths.main.clone(), paths.drop_ins.clone()]);
+    // Editors replace a file: its folder is what a reload reads.
+    read.extend(std::path::absolute(&paths.main).ok().and_then(|main| Some(main.parent()?.to_owned())));
+    read.extend(chosen.read().map(Path::to_owned));
     for input in &plan.inputs {
         match &input.source {
-            // Rotation makes new files: the folder is what is read.
-            InputSource::File(path) | InputSource::Pipe(path) => {
-                read.extend(path.parent().map(Path::to_owned))
-            }
+            InputSource::File(path) | InputSource::Pipe(path) => read.push(folder_of(path)),
             InputSource::Multilog(path) => read.push(path.clone()),
             InputSource::Journal(_) | InputSource::Syslog(_) => {}
         }
     }
     let mut write = vec![config.state_dir.value.clone()];
     write.extend(config.control.socket.value.parent().map(Path::to_owned));
+    write.extend(chosen.written().map(Path::to_owned));
     write.extend(config.key_file().parent().map(Path::to_owned));
     for input in &plan.inputs {
         if let InputSource::Syslog(crate::config::Listen::Unix(path)) = &input.source {
@@ -328,7 +341,9 @@ fn close_walls(
     }
     let wall = Wall {
         identity,
-        keep: Vec::new(),
+        // Only where the drop-in for logs that nothing else opens is installed.
+        keep: Some(Capability::ReadAnyFile).filter(|right| right.is_given()).into_iter().collect(),
+        passed_on: false,
         read,
         write,
         execute: Vec::new(),
@@ -337,6 +352,14 @@ fn close_walls(
         denied: Denied::Fails,
     };
     wall.close().map_err(|error| environment("cannot give up rights", &error))
+}
+
+/// Rotation makes new files, and a pattern finds them: the folder is what is read, the last one that a pattern does not vary.
+fn folder_of(path: &Path) -> PathBuf {
+    let varies =
+        |folder: &Path| folder.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
+    let fixed = path.ancestors().skip(1).find(|folder| !varies(folder));
+    fixed.unwrap_or(Path::new("/")).to_owned()
 }
 
 fn told_walls(raised: &Raised) -> Walls {
@@ -355,13 +378,11 @@ fn told_walls(raised: &Raised) -> Walls {
         }
         LandlockState::Missing(why) => ToldWall { state: WallState::Down, remark: Some(Shown::of(why)) },
     };
-    let capabilities = if raised.capabilities.kept.is_empty() {
+    let kept: Vec<String> = raised.capabilities.kept.iter().map(ToString::to_string).collect();
+    let capabilities = if kept.is_empty() {
         ToldWall { state: WallState::Up, remark: None }
     } else {
-        ToldWall {
-            state: WallState::Partly,
-            remark: Some(Shown::of(format!("{:?}", raised.capabilities.kept))),
-        }
+        ToldWall { state: WallState::Partly, remark: Some(Shown::of(kept.join(" and "))) }
     };
     Walls { capabilities, landlock, seccomp: layer(&raised.seccomp) }
 }
@@ -473,7 +494,8 @@ impl Office {
         &mut self,
         effects: Vec<(u64, fairban_core::effect::Effect)>,
         config: fairban_core::engine::Config,
-        mode: super::desk::Mode,
+        mode: Mode,
+        note: &Path,
     ) {
         for (seq, effect) in effects {
             self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk);
@@ -485,6 +507,25 @@ impl Office {
             // A state that begins learns from old lines: its time is theirs.
             let time = if self.desk.learnt() { time } else { Time::from_secs(0) };
             self.enter(vec![Entry::Configured { time, config, mode }], None);
+        }
+        self.obey_note(note);
+        self.tell_allowlist(None);
+        if !self.desk.mode().is_live() {
+            // A life before this one may have been live.
+            self.open_all();
+        }
+    }
+    /// Somebody let everybody in while we did not run, and wants it to stay so.
+    fn obey_note(&mut self, note: &Path) {
+        if !note.exists() {
+            return;
+        }
+        if self.desk.mode().is_live() {
+            self.action(super::office::by_itself(), Action::Mode(Mode::Shadow), "fairban panic".to_owned());
+            error::warn("fairban panic was ordered: watching only", Some("go on with: fairban mode live"));
+        }
+        if let Err(error) = fs::remove_file(note) {
+            error::warn(&format!("cannot remove {}: {error}", shown(note)), None);
         }
     }
 }
