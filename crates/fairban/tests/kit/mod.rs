@@ -66,18 +66,7 @@ impl Home {
     pub(crate) fn start(&self, more: &[&str]) -> Service {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fairban"));
         command.args(["run", "--config"]).arg(self.path("fairban.toml")).args(more);
-<<<<<<< HEAD
         self.start_command(command)
-    }
-
-    /// The same by a command of the test's own.
-    pub(crate) fn start_command(&self, mut command: Command) -> Service {
-        let said = File::options().append(true).create(true).open(self.path("said")).expect("a file");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
-        let child = command.spawn().expect("the program starts");
-        Service { child: Some(child), socket: self.socket(), said: self.path("said") }
-=======
-        self.spawn(command)
     }
 
     /// Starts the service by another program, which changes who it is.
@@ -85,19 +74,15 @@ impl Home {
         let mut command = Command::new(program);
         command.args(args).args([env!("CARGO_BIN_EXE_fairban"), "run", "--config"]);
         command.arg(self.path("fairban.toml"));
-        self.spawn(command)
+        self.start_command(command)
     }
 
-    fn spawn(&self, mut command: Command) -> Service {
+    /// Starts the service by a command of the test's own.
+    pub(crate) fn start_command(&self, mut command: Command) -> Service {
         let said = File::options().append(true).create(true).open(self.path("said")).expect("a file");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(said)
-            .spawn()
-            .expect("the program starts");
-        Service { child: Some(child), socket: self.socket() }
->>>>>>> main
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        let child = command.spawn().expect("the program starts");
+        Service { child: Some(child), socket: self.socket(), said: self.path("said") }
     }
 
     /// What the service said, all its lives long.
