@@ -4,6 +4,12 @@
 //! Where systemd is not installed the files cannot be looked at, and a process that is not started by root has no rights to
 //! give up; where tests decide something (CI=true), that fails.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "prints what it measured, and says what was not run"
+)]
+
 #[path = "../kit/mod.rs"]
 mod kit;
 mod manager;

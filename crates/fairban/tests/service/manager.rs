@@ -1,7 +1,5 @@
 //! What an init system is told over its socket, which is the test's.
 
-#![allow(clippy::print_stdout, reason = "prints what it measured")]
-
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;

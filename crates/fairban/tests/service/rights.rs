@@ -1,7 +1,5 @@
 //! Started by root, the process that reads the logs has no rights left.
 
-#![allow(clippy::print_stderr, reason = "says what was not run")]
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 
