@@ -22,7 +22,7 @@ use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
 use fairban_store::roll::Keep;
 use fairban_store::state_dir::StateDir;
-use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
+use fairban_wall::{Calls, Capability, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
 use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, stored_cursor};
@@ -171,6 +171,8 @@ fn start(started: Started) -> Done {
         left,
         batch: super::office::Feed { behind: true, ..Default::default() },
     };
+    let walls = told_walls(&raised);
+    let raised_told = raised.to_string();
     let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
     let reload = FromFiles {
         paths,
@@ -179,11 +181,13 @@ fn start(started: Started) -> Done {
         current: config,
         reader: order_sender.clone(),
         waker: waker.clone(),
+        readers: running.readers(),
+        raised,
     };
     let all_ports = reload.current.bans.all_ports.value;
     let settings = (engine_config(&reload.current), first_mode(&reload.current));
     let mut office = Office {
-        facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
+        facts: Facts { started: clock.now(), walls, state_dir: shown(dir.path()) },
         desk,
         keeper,
         recorder,
@@ -218,7 +222,7 @@ fn start(started: Started) -> Done {
         sd_notify::NotifyState::Ready,
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
-    error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
+    error::note(&format!("fairban {} runs; {raised_told}", env!("CARGO_PKG_VERSION")));
     let stop_reading = || {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         let _ = order_sender.send(Order::Stop);
@@ -326,14 +330,12 @@ fn close_walls(
         ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"]
             .map(PathBuf::from)
             .into();
-    read.extend([paths.main.clone(), paths.drop_ins.clone()]);
+    // Editors replace a file: its folder is what a reload reads.
+    read.extend(std::path::absolute(&paths.main).ok().and_then(|main| Some(main.parent()?.to_owned())));
     read.extend(chosen.read().map(Path::to_owned));
     for input in &plan.inputs {
         match &input.source {
-            // Rotation makes new files: the folder is what is read.
-            InputSource::File(path) | InputSource::Pipe(path) => {
-                read.extend(path.parent().map(Path::to_owned))
-            }
+            InputSource::File(path) | InputSource::Pipe(path) => read.push(folder_of(path)),
             InputSource::Multilog(path) => read.push(path.clone()),
             InputSource::Journal(_) | InputSource::Syslog(_) => {}
         }
@@ -349,7 +351,8 @@ fn close_walls(
     }
     let wall = Wall {
         identity,
-        keep: Vec::new(),
+        // Only where the drop-in for logs that nothing else opens is installed.
+        keep: Some(Capability::ReadAnyFile).filter(|right| right.is_given()).into_iter().collect(),
         passed_on: false,
         read,
         write,
@@ -359,6 +362,14 @@ fn close_walls(
         denied: Denied::Fails,
     };
     wall.close().map_err(|error| environment("cannot give up rights", &error))
+}
+
+/// Rotation makes new files, and a pattern finds them: the folder is what is read, the last one that a pattern does not vary.
+fn folder_of(path: &Path) -> PathBuf {
+    let varies =
+        |folder: &Path| folder.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
+    let fixed = path.ancestors().skip(1).find(|folder| !varies(folder));
+    fixed.unwrap_or(Path::new("/")).to_owned()
 }
 
 fn told_walls(raised: &Raised) -> Walls {
@@ -377,13 +388,11 @@ fn told_walls(raised: &Raised) -> Walls {
         }
         LandlockState::Missing(why) => ToldWall { state: WallState::Down, remark: Some(Shown::of(why)) },
     };
-    let capabilities = if raised.capabilities.kept.is_empty() {
+    let kept: Vec<String> = raised.capabilities.kept.iter().map(ToString::to_string).collect();
+    let capabilities = if kept.is_empty() {
         ToldWall { state: WallState::Up, remark: None }
     } else {
-        ToldWall {
-            state: WallState::Partly,
-            remark: Some(Shown::of(format!("{:?}", raised.capabilities.kept))),
-        }
+        ToldWall { state: WallState::Partly, remark: Some(Shown::of(kept.join(" and "))) }
     };
     Walls { capabilities, landlock, seccomp: layer(&raised.seccomp) }
 }
