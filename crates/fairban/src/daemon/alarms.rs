@@ -66,7 +66,9 @@ impl Alarms {
             }
             Alarm::AccountUnderAttack { account, .. } => show_account(account),
             Alarm::Looping { account, source, .. } => format!("{} from {source}", show_account(account)),
-            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } => source.to_string(),
+            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } | Alarm::Spared { source, .. } => {
+                source.to_string()
+            }
             _ => String::new(),
         };
         self.raise(alarm.name(), &about, alarm_sentence(alarm), now);
