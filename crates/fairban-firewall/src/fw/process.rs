@@ -114,7 +114,7 @@ fn wall_remark(raised: &Raised) -> String {
 }
 
 /// The user of that name, if we are root and there is one. Names from elsewhere than the file are not ours to ask for.
-fn identity(name: &str) -> Option<Identity> {
+pub(super) fn identity(name: &str) -> Option<Identity> {
     if !rustix::process::getuid().is_root() {
         return None;
     }

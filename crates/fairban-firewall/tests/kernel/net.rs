@@ -117,6 +117,17 @@ impl Net {
         })
     }
 
+    /// The same under a parent, which starts it again.
+    pub(crate) fn enforcer_under_parent(&self, arguments: &[&str]) -> NftEnforcer {
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        self.on_server(|| {
+            let program = env!("CARGO_BIN_EXE_fairban-fw");
+            let mut enforcer = NftEnforcer::under_parent(program.as_ref(), &arguments).unwrap();
+            enforcer.open().unwrap();
+            enforcer
+        })
+    }
+
     /// Servers that send back what they are sent, for both families, until the test ends.
     pub(crate) fn serve(&self) {
         for port in [IMAP, SMTP, OTHER] {

@@ -22,7 +22,8 @@ pub(crate) use self::probe::answer;
 use self::probe::path_name;
 use crate::accounts::{Accounts, User};
 use crate::cli::CheckArgs;
-use crate::config::{Config, EnforcerKind, InputSource, Listen, Loaded, Mode, Paths, Report};
+use crate::config::{Config, InputSource, Listen, Loaded, Mode, Paths, Report};
+use crate::daemon::{self, Chosen};
 use crate::error::{Failure, Kind};
 use crate::input::live::{self, Plan};
 
@@ -48,7 +49,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     })?;
     let (mut findings, identity) = (about_files(&loaded), Identity::of(&loaded.config, &accounts));
     findings.extend(about_accounts(&loaded.config, &accounts, &identity));
-    findings.extend(about_mode(&loaded.config));
+    findings.extend(about_enforcer(&loaded.config, &identity));
     let plan = live::plan(&loaded.config, Path::new("/"));
     output.run(&loaded, &identity)?;
     let looked = look(&plan, &identity, &accounts, &mut findings)?;
@@ -208,9 +209,48 @@ fn about_accounts(config: &Config, accounts: &Accounts, identity: &Identity) -> 
     findings
 }
 
-fn about_mode(config: &Config) -> Option<Finding> {
-    let idle = config.mode.value == Mode::Live && config.bans.enforcer.value == EnforcerKind::None;
-    idle.then(|| {
-        Finding::new(Level::Warning, "", "mode is live, and with the enforcer none nobody is shut out")
-    })
+/// Who would shut sources out, and what is in his way.
+fn about_enforcer(config: &Config, identity: &Identity) -> Vec<Finding> {
+    let (chosen, around) = daemon::chosen(config);
+    let configured = config.bans.enforcer.value.is_some();
+    let mut findings = Vec::new();
+    match &chosen {
+        Chosen::Nothing if config.mode.value == Mode::Live => {
+            let text = "mode is live, and with the enforcer none nobody is shut out";
+            findings.push(Finding::new(Level::Warning, "", text));
+        }
+        Chosen::Nothing if !configured => {
+            let text = "nothing could shut anybody out: no fairban-fw listens, and none can be started";
+            let remedy = "systemctl enable --now fairban-fw.socket".to_owned();
+            findings.push(Finding::new(Level::Advice, "", text).with([remedy]));
+        }
+        Chosen::Connect(path) if !around.listens => {
+            let text = "no fairban-fw listens here, and none can be started: nobody could be shut out";
+            let remedy = "systemctl enable --now fairban-fw.socket".to_owned();
+            findings.push(Finding::new(Level::Warning, &path_name(path), text).with([remedy]));
+        }
+        Chosen::List(path, _) => findings.extend(about_list(path, identity)),
+        Chosen::Nothing | Chosen::Connect(_) | Chosen::Start { .. } => {}
+    }
+    if let Some(rules) = chosen.read().filter(|rules| !rules.exists()) {
+        let text = "these rules are not there: the file for tcpserver cannot be made";
+        findings.push(Finding::new(Level::Warning, &path_name(rules), text));
+    }
+    findings
+}
+
+/// A list is replaced as a whole, so its folder must be writable for the service.
+fn about_list(path: &Path, identity: &Identity) -> Option<Finding> {
+    let folder = path.parent()?;
+    let (user, gid) = (&identity.user, identity.gid);
+    let may = fs::metadata(folder).is_ok_and(|found| {
+        let is_member = found.gid() == gid || user.gids().contains(&found.gid());
+        user.uid == 0
+            || found.uid() == user.uid && found.mode() & 0o200 != 0
+            || is_member && found.mode() & 0o020 != 0
+            || found.mode() & 0o002 != 0
+    });
+    let name = path_name(folder);
+    let text = format!("{} cannot write here, and so not replace {}", user.name, path_name(path));
+    (!may).then(|| Finding::new(Level::Warning, &name, text).with([format!("chown {} {name}", user.name)]))
 }

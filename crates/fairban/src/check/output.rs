@@ -14,6 +14,7 @@ use super::look::{Looked, Seen};
 use super::probe::path_name;
 use crate::cli::show_span;
 use crate::config::{Loaded, Origin, Report, Shown};
+use crate::daemon;
 use crate::error::{Failure, plural};
 use crate::input::live::Plan;
 use crate::when;
@@ -118,7 +119,7 @@ impl Output {
             ("configuration", files),
             ("inputs tried as", tried),
             ("begins in", format!("{} mode, unless its state says otherwise", config.mode.value.name())),
-            ("enforcer", config.bans.enforcer.value.name().to_owned()),
+            ("enforcer", daemon::chosen(config).0.name().to_owned()),
             ("state", path_name(&config.state_dir.value)),
             ("control", format!("{}: {act} may act", path_name(&config.control.socket.value))),
             ("bans", lengths(&config.ban_lengths())),

@@ -79,7 +79,7 @@ const fn key(
 }
 
 /// The keys, by table, in the order of the documents.
-pub(crate) const KEYS: [Key; 29] = [
+pub(crate) const KEYS: [Key; 36] = [
     key(
         "mode",
         "\"shadow\" or \"live\"",
@@ -280,11 +280,75 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "bans.enforcer",
-        "\"none\"",
-        "\"none\"",
-        "\"none\"",
+        "\"nftables\", \"file\", \"hosts.deny\", \"tcprules\" or \"none\"",
+        "nftables where fairban-fw can be reached or started, else none",
+        "\"nftables\"",
         Applies::Restart,
-        "What shuts sources out. none shuts nobody out: also in live mode bans are only decided and recorded.",
+        "What shuts sources out when the mode is live. nftables: the kernel, through fairban-fw, which root starts or which \
+         listens at bans.socket. file: a list that another program reads. hosts.deny: a block of lines for TCP wrappers. \
+         tcprules: the rules of tcpserver. none: nobody, bans are only decided and recorded, and fairban mode live is \
+         refused.",
+    ),
+    key(
+        "bans.all_ports",
+        "true or false",
+        "false",
+        "true",
+        Applies::Reload,
+        "Close everything to banned sources, and not the ports of login services alone. This also drops the answers to our \
+         own connections, so a banned mail server cannot even be written to.",
+    ),
+    key(
+        "bans.ports",
+        "a list of TCP ports from 1 to 32767",
+        "those that fairban-fw closes: 22, 110, 143, 465, 587, 993, 995 and 4190",
+        "[22, 110, 995]",
+        Applies::Restart,
+        "The ports of login services, closed by a ban. Port 25 is closed besides for who tried passwords there and sent no \
+         mail. Counts where the service itself starts fairban-fw; where systemd does, systemctl edit fairban-fw says it.",
+    ),
+    key(
+        "bans.socket",
+        "an absolute path",
+        "\"/run/fairban-fw.socket\"",
+        "\"/run/fw.socket\"",
+        Applies::Restart,
+        "Where a fairban-fw listens that a service manager starts.",
+    ),
+    key(
+        "bans.file",
+        "an absolute path",
+        "none; for hosts.deny /etc/hosts.deny",
+        "\"/var/lib/fairban/banned\"",
+        Applies::Restart,
+        "The file that the enforcers file, hosts.deny and tcprules write. It is replaced, so the user of the service must be \
+         able to write its folder. Bans in it end only while the service runs.",
+    ),
+    key(
+        "bans.nft_table",
+        "a family and the name of a table",
+        "none",
+        "\"inet filter\"",
+        Applies::Restart,
+        "With the enforcer file: write what nft -f takes, for the sets fairban4 and fairban6 of this table, instead of one \
+         prefix a line.",
+    ),
+    key(
+        "bans.daemons",
+        "names of daemons, with commas",
+        "\"ALL\"",
+        "\"sshd, vsftpd\"",
+        Applies::Restart,
+        "With the enforcer hosts.deny: for which daemons.",
+    ),
+    key(
+        "bans.rules",
+        "an absolute path",
+        "none",
+        "\"/etc/tcp.pop3\"",
+        Applies::Restart,
+        "With the enforcer tcprules: your own rules, as tcprules takes them. They and the bans go into bans.file, which \
+         tcpserver reads with -x. It knows IPv4 alone.",
     ),
     key(
         "control.socket",

@@ -132,7 +132,16 @@ pub(crate) struct Bans {
     pub(crate) longest: Setting<Span>,
     pub(crate) longest_familiar: Setting<Span>,
     pub(crate) ladder: Setting<u8>,
-    pub(crate) enforcer: Setting<EnforcerKind>,
+    /// `None` for the kernel where it can be reached, else nothing.
+    pub(crate) enforcer: Setting<Option<EnforcerKind>>,
+    pub(crate) all_ports: Setting<bool>,
+    /// `None` for what `fairban-fw` closes by itself.
+    pub(crate) ports: Setting<Option<Vec<u16>>>,
+    pub(crate) socket: Setting<PathBuf>,
+    pub(crate) file: Setting<Option<PathBuf>>,
+    pub(crate) nft_table: Setting<Option<String>>,
+    pub(crate) daemons: Setting<String>,
+    pub(crate) rules: Setting<Option<PathBuf>>,
 }
 
 /// `[control]`
@@ -182,7 +191,14 @@ impl Default for Config {
                 longest: Setting::default(usual.longest),
                 longest_familiar: Setting::default(usual.longest_familiar),
                 ladder: Setting::default(usual.ladder),
-                enforcer: Setting::default(EnforcerKind::None),
+                enforcer: Setting::default(None),
+                all_ports: Setting::default(false),
+                ports: Setting::default(None),
+                socket: Setting::default(PathBuf::from("/run/fairban-fw.socket")),
+                file: Setting::default(None),
+                nft_table: Setting::default(None),
+                daemons: Setting::default("ALL".to_owned()),
+                rules: Setting::default(None),
             },
             control: Control {
                 socket: Setting::default(PathBuf::from("/run/fairban/control.sock")),

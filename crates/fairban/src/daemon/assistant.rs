@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,15 +81,19 @@ pub(crate) fn start(
     if config.is_idle() {
         return Ok(None);
     }
-    let launch = Launch { program: program(), journalctl: PathBuf::from("/usr/bin/journalctl"), identity };
+    let launch = Launch {
+        program: program("fairban-helper"),
+        journalctl: PathBuf::from("/usr/bin/journalctl"),
+        identity,
+    };
     Helper::start(&launch, config).map(Some)
 }
 
-/// Beside this program, or where packages put it.
-fn program() -> PathBuf {
-    let beside = std::env::current_exe().ok().map(|path| path.with_file_name("fairban-helper"));
-    let installed = Path::new("/usr/libexec/fairban/fairban-helper");
-    beside.filter(|path| path.exists()).unwrap_or_else(|| installed.to_owned())
+/// A program of ours: beside this one, or where packages put it.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let beside = std::env::current_exe().ok().map(|path| path.with_file_name(name));
+    let installed = Path::new("/usr/libexec/fairban").join(name);
+    beside.filter(|path| path.exists()).unwrap_or(installed)
 }
 
 /// Wakes the thread from outside.
@@ -107,6 +111,19 @@ impl Alarm {
     pub(crate) fn ring(&self) {
         // It fails only if it has been rung 2^64 times.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// What has rung is heard.
+    pub(crate) fn hear(&self) {
+        let mut count = [0; 8];
+        // Nothing is there where it has not rung.
+        let _ = rustix::io::read(&*self.0, &mut count);
+    }
+}
+
+impl AsFd for Alarm {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -212,14 +229,11 @@ impl Assistant {
             .behind
             .then_some(QUIET)
             .map(|quiet| rustix::event::Timespec { tv_sec: quiet.as_secs() as i64, tv_nsec: 0 });
-        let mut descriptors = [
-            PollFd::new(&self.helper, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.alarm.0.as_fd(), PollFlags::IN),
-        ];
+        let mut descriptors =
+            [PollFd::new(&self.helper, PollFlags::IN), PollFd::new(&self.alarm, PollFlags::IN)];
         let ready = rustix::io::retry_on_intr(|| poll(&mut descriptors, timeout.as_ref()))?;
         if !descriptors[1].revents().is_empty() {
-            let mut count = [0; 8];
-            let _ = rustix::io::read(&*self.alarm.0, &mut count);
+            self.alarm.hear();
         }
         Ok(ready > 0)
     }

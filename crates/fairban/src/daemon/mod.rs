@@ -21,6 +21,7 @@ mod assistant;
 mod audit;
 mod desk;
 mod doors;
+mod enforcers;
 mod history;
 mod in_force;
 mod intake;
@@ -34,6 +35,7 @@ mod timeline;
 mod told;
 
 pub(crate) use self::audit::audit;
+pub(crate) use self::enforcers::{Chosen, chosen};
 pub(crate) use self::history::Record;
 pub(crate) use self::keeper::ROLL_AFTER_BYTES;
 pub(crate) use self::run::run;

@@ -10,16 +10,17 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, after, never, select};
 use fairban_control::{Asked, Publisher, Walls};
 use fairban_core::effect::Effect;
+use fairban_core::engine::{Order, Whom};
 use fairban_core::event::Service;
 use fairban_core::time::{Span, Time};
-use fairban_firewall::enforcer::{Order as DoorOrder, Shut};
+use fairban_firewall::enforcer::{Doors as Close, Order as DoorOrder, Shut};
 use fairban_follow::InputStatus;
 use fairban_parse::health::Health;
 use fairban_store::database::Notice;
 use ipnet::IpNet;
 
 use super::alarms::Alarms;
-use super::desk::{Action, By, Desk, Entry, InputNumber};
+use super::desk::{Action, By, Desk, Entry, InputNumber, Mode};
 use super::doors::{Callback, Doors, Told};
 use super::intake::{Brought, Item};
 use super::keeper::Keeper;
@@ -101,6 +102,8 @@ pub(crate) struct Office {
     pub(crate) keeper: Keeper,
     pub(crate) recorder: Recorder,
     pub(crate) doors: Doors,
+    /// Bans close everything.
+    pub(crate) all_ports: bool,
     pub(crate) publisher: Publisher,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) timeline: Timeline,
@@ -354,6 +357,9 @@ impl Office {
             self.act(seq, &effects, place);
             effects.clear();
         }
+        if entries.iter().any(changes_allowlist) {
+            self.tell_allowlist(None);
+        }
         if live && !self.desk.mode().is_live() {
             self.open_all();
             error::warn("live was not confirmed in time: watching again, nothing is shut out", None);
@@ -372,7 +378,7 @@ impl Office {
         for effect in effects {
             match effect {
                 Effect::Ban(ban) | Effect::Extend { ban, .. } => {
-                    orders.extend(shut(ban.prefix, ban.until, now).map(DoorOrder::Ban))
+                    orders.extend(self.shut(ban.prefix, ban.until, now).map(DoorOrder::Ban))
                 }
                 Effect::Unban { prefix, .. } => orders.push(DoorOrder::Unban(*prefix)),
                 Effect::Alarm { time, alarm, .. } => self.alarms.engine(alarm, *time),
@@ -413,13 +419,27 @@ impl Office {
         }
     }
 
+    /// Says who is never shut out, in whatever mode.
+    pub(crate) fn tell_allowlist(&self, then: Option<Callback>) {
+        self.doors.allow(self.desk.allowlist(), then);
+    }
+
+    /// A ban as an order, with the seconds that are left of it; `None` if nothing is.
+    pub(crate) fn shut(&self, prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
+        let doors = if self.all_ports { Close::All } else { Close::Logins };
+        let Some(until) = until else { return Some(Shut { doors, ..Shut::new(prefix, None) }) };
+        let left = until.since(now).as_micros();
+        let seconds = u32::try_from(left.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
+        (left > 0).then_some(Shut { doors, ..Shut::new(prefix, Some(seconds)) })
+    }
+
     /// Asks for exactly the bans in force, the newest first.
     pub(crate) fn shut_all(&mut self, then: Option<Callback>) {
         let now = self.last_now();
         let mut bans: Vec<_> = self.desk.bans().iter().collect();
         bans.sort_by_key(|(_, ban)| std::cmp::Reverse(ban.id));
         let all: Vec<Shut> =
-            bans.into_iter().filter_map(|(prefix, ban)| shut(*prefix, ban.until, now)).collect();
+            bans.into_iter().filter_map(|(prefix, ban)| self.shut(*prefix, ban.until, now)).collect();
         self.doors.order(vec![DoorOrder::Sync(all)], then);
     }
 
@@ -432,20 +452,42 @@ impl Office {
         let now = self.now();
         match told {
             Told::WantsSync => {
-                self.alarms.end("enforcer", "");
-                if self.desk.mode().is_live() && !self.behind {
-                    self.shut_all(None);
+                if self.alarms.end("enforcer", "") {
+                    error::note("whoever shuts sources out can be reached again");
+                }
+                match self.desk.mode() {
+                    _ if self.behind => {}
+                    Mode::Live { .. } => self.shut_all(None),
+                    Mode::Shadow => self.open_all(),
                 }
             }
+            Told::Lost(why) => {
+                let why = spelt(&why);
+                error::warn(&format!("nobody can be shut out: {why}"), None);
+                self.alarms.raise("enforcer", "", why, now);
+            }
             Told::Protected(prefix) => {
-                let text = format!("{prefix} is protected and was not shut out; its ban is recorded");
+                let text = format!(
+                    "{prefix} is protected and was not shut out: it is or holds an address of this host, a gateway, or what \
+                     /etc/fairban/never-ban names; its ban is taken back"
+                );
                 error::warn(&text, None);
                 self.alarms.raise("protected", &prefix.to_string(), text, now);
+                if self.desk.bans().get(&prefix).is_some() {
+                    let order = Order::Unban { whom: Whom::Prefix(prefix), forgive: false };
+                    let reason = "protected by whoever shuts out".to_owned();
+                    self.action(by_itself(), Action::Order(order), reason);
+                }
             }
             Told::Failed(why) => {
-                let why = fairban_core::escape::escaped(why.as_bytes()).to_string();
-                error::warn(&format!("not shut out: {why}"), None);
-                self.alarms.raise("enforcer", "", why, now);
+                let why = spelt(&why);
+                error::warn(&format!("not carried out: {why}"), None);
+                self.alarms.raise("not-carried-out", "", why, now);
+            }
+            Told::Note(note) => {
+                let note = spelt(&note);
+                error::warn(&note, None);
+                self.alarms.raise("firewall-changed", "", note, now);
             }
         }
     }
@@ -471,9 +513,15 @@ impl Office {
     pub(crate) fn reload_settings(&mut self) -> Result<(u64, Vec<String>), String> {
         let time = self.now();
         match self.reload.reload() {
-            Ok(Settings { config, mode, remarks }) => {
+            Ok(Settings { config, mode, remarks, all_ports }) => {
                 let config = fairban_core::engine::Config { key: self.desk.config().key, ..config };
                 let seq = self.enter(vec![Entry::Configured { time, config, mode }], None);
+                if std::mem::replace(&mut self.all_ports, all_ports) != all_ports
+                    && self.desk.mode().is_live()
+                    && !self.behind
+                {
+                    self.shut_all(None);
+                }
                 self.alarms.end("config", "");
                 error::note("the configuration was read again");
                 Ok((seq, remarks))
@@ -521,10 +569,21 @@ impl Office {
     }
 }
 
-/// A ban as an order, with the seconds that are left of it; `None` if nothing is.
-fn shut(prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
-    let Some(until) = until else { return Some(Shut::new(prefix, None)) };
-    let left = until.since(now).as_micros();
-    let seconds = u32::try_from(left.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
-    (left > 0).then_some(Shut::new(prefix, Some(seconds)))
+/// Words of another process of ours, which may have them from elsewhere.
+fn spelt(words: &str) -> String {
+    fairban_core::escape::escaped(words.as_bytes()).to_string()
+}
+
+/// Nobody ordered it.
+fn by_itself() -> By {
+    By { uid: rustix::process::geteuid().as_raw(), pid: std::process::id() as i32 }
+}
+
+/// Whether an entry may change who is never shut out.
+fn changes_allowlist(entry: &Entry) -> bool {
+    match entry {
+        Entry::Configured { .. } | Entry::Resolved { .. } => true,
+        Entry::Action { action, .. } => matches!(action, Action::Allow { .. } | Action::Disallow { .. }),
+        _ => false,
+    }
 }

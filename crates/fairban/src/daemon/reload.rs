@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) mode: Mode,
     /// Sentences for the operator: what needs a restart.
     pub(crate) remarks: Vec<String>,
+    /// Bans close everything.
+    pub(crate) all_ports: bool,
 }
 
 /// Reads the configuration again.
@@ -72,7 +74,12 @@ impl Reload for FromFiles {
             None => {}
         }
         self.current = loaded.config;
-        Ok(Settings { config: engine_config(&self.current), mode: first_mode(&self.current), remarks })
+        Ok(Settings {
+            config: engine_config(&self.current),
+            mode: first_mode(&self.current),
+            remarks,
+            all_ports: self.current.bans.all_ports.value,
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
 use fairban_core::event::Service;
 use fairban_core::time::Time;
-use fairban_firewall::model::Model;
+use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
 use fairban_store::roll::Keep;
@@ -28,6 +28,7 @@ use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, JOURNAL, stored_cursor};
 use super::desk::{Desk, Entry};
 use super::doors::Doors;
+use super::enforcers::{self, Chosen};
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
 use super::office::{Facts, Inbox, Office, Signal};
@@ -61,7 +62,10 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     }
     let identity = prepare_folders(&config)?;
     let helper = start_helper(&config, &plan, identity.as_ref())?;
-    let raised = close_walls(&config, &paths, &plan, identity)?;
+    let (chosen, _) = enforcers::chosen(&config);
+    let enforcer =
+        chosen.clone().open().map_err(|error| environment("cannot start what shuts sources out", &error))?;
+    let raised = close_walls(&config, &paths, &plan, &chosen, identity)?;
     let signals = signals()?;
     let dir = StateDir::open(&config.state_dir.value)
         .map_err(|error| environment("cannot use the state directory", &error))?;
@@ -84,6 +88,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         recovered,
         signals,
         helper,
+        enforcer,
         root: root.to_owned(),
     })
 }
@@ -99,19 +104,20 @@ struct Started {
     recovered: Recovered,
     signals: crossbeam_channel::Receiver<Signal>,
     helper: Option<Helper>,
+    enforcer: Box<dyn Enforcer>,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, root } = started;
+    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, root } =
+        started;
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
     let server = bind(&config)?;
     let (running, asked, publisher) =
         server.start().map_err(|error| environment("cannot listen to operators", &error))?;
     let (told, doors_told) = unbounded();
-    let doors = Doors::start(Box::new(Model::default()), told)
-        .map_err(|error| environment("cannot start a thread", &error))?;
+    let doors = Doors::start(enforcer, told).map_err(|error| environment("cannot start a thread", &error))?;
     let (notice_sender, notices) = unbounded();
     let kept = fairban_store::database::Options {
         bytes_max: u64::from(config.history.megabytes.value) << 20,
@@ -163,6 +169,7 @@ fn start(started: Started) -> Done {
         reader: order_sender.clone(),
         waker: waker.clone(),
     };
+    let all_ports = reload.current.bans.all_ports.value;
     let settings = (engine_config(&reload.current), first_mode(&reload.current));
     let mut office = Office {
         facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
@@ -170,6 +177,7 @@ fn start(started: Started) -> Done {
         keeper,
         recorder,
         doors,
+        all_ports,
         publisher,
         timeline,
         clock: Box::new(clock),
@@ -297,6 +305,7 @@ fn close_walls(
     config: &Config,
     paths: &Paths,
     plan: &Plan,
+    chosen: &Chosen,
     identity: Option<Identity>,
 ) -> Result<Raised, Failure> {
     let mut read: Vec<PathBuf> =
@@ -304,6 +313,7 @@ fn close_walls(
             .map(PathBuf::from)
             .into();
     read.extend([paths.main.clone(), paths.drop_ins.clone()]);
+    read.extend(chosen.read().map(Path::to_owned));
     for input in &plan.inputs {
         match &input.source {
             // Rotation makes new files: the folder is what is read.
@@ -316,6 +326,7 @@ fn close_walls(
     }
     let mut write = vec![config.state_dir.value.clone()];
     write.extend(config.control.socket.value.parent().map(Path::to_owned));
+    write.extend(chosen.written().map(Path::to_owned));
     write.extend(config.key_file().parent().map(Path::to_owned));
     for input in &plan.inputs {
         if let InputSource::Syslog(crate::config::Listen::Unix(path)) = &input.source {
@@ -325,6 +336,7 @@ fn close_walls(
     let wall = Wall {
         identity,
         keep: Vec::new(),
+        passed_on: false,
         read,
         write,
         execute: Vec::new(),
@@ -481,6 +493,11 @@ impl Office {
             // A state that begins learns from old lines: its time is theirs.
             let time = if self.desk.learnt() { time } else { Time::from_secs(0) };
             self.enter(vec![Entry::Configured { time, config, mode }], None);
+        }
+        self.tell_allowlist(None);
+        if !self.desk.mode().is_live() {
+            // A life before this one may have been live.
+            self.open_all();
         }
     }
 }

@@ -23,9 +23,11 @@ impl Home {
     pub(crate) fn new() -> Home {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let home = Home { dir };
-        for folder in ["log", "run"] {
+        for folder in ["log", "run", "fairban.d"] {
             fs::create_dir(home.path(folder)).expect("a folder");
         }
+        // Tests leave this machine's firewall alone: those that do not, have a machine of their own.
+        fs::write(home.path("fairban.d/enforcer.toml"), "bans.enforcer = \"none\"\n").expect("a file");
         home
     }
 

@@ -12,7 +12,7 @@ use fairban_core::time::Span;
 use fairban_firewall::enforcer::Order as DoorOrder;
 use ipnet::IpNet;
 
-use super::{Office, shut};
+use super::Office;
 use crate::daemon::desk::{ALLOWED_MAX, Action, By, CONFIRM_WITHIN, Mode};
 use crate::daemon::in_force::InForce;
 
@@ -23,13 +23,20 @@ impl Office {
     pub(super) fn answer(&mut self, asked: Asked) {
         let Asked { request, peer, reply } = asked;
         match request {
-            Request::Status => reply.send(Response::Status(Box::new(self.status()))),
+            Request::Status => {
+                let mut report = Box::new(self.status());
+                // What shuts out is asked now, and nobody waits for it but who wants to know.
+                self.doors.look(Box::new(move |enforcer| {
+                    report.enforcer = status::enforcer_report(enforcer);
+                    reply.send(Response::Status(report));
+                }));
+            }
             Request::Bans { within, after, most } => {
                 reply.send(Response::Bans(self.bans(within, after, most)))
             }
             Request::Ban { prefix, seconds, reason } => self.order_ban(&peer, prefix, seconds, reason, reply),
             Request::Unban { whom, forgive } => self.order_unban(&peer, &whom, forgive, reply),
-            Request::Allow { prefix, note } => reply.send(self.allow(&peer, prefix, note)),
+            Request::Allow { prefix, note } => self.allow(&peer, prefix, note, reply),
             Request::AllowList => reply.send(Response::AllowList(self.allow_list())),
             Request::AllowRemove { prefix } => reply.send(self.allow_remove(&peer, prefix)),
             Request::Why { about, at } => self.why(about, at, reply),
@@ -138,8 +145,17 @@ impl Office {
         if !self.desk.mode().is_live() || self.behind {
             return reply.send(Response::Done(done));
         }
-        let again = shut(prefix, until, self.last_now()).map(DoorOrder::Ban);
+        let again = self.shut(prefix, until, self.last_now()).map(DoorOrder::Ban);
         self.after_doors(again.into_iter().collect(), done, reply);
+    }
+
+    /// The same in live mode; where nobody is shut out, whoever shuts out is told, and not waited for.
+    fn after_doors_if_live(&self, orders: Vec<DoorOrder>, done: ActionDone, reply: Reply) {
+        if self.desk.mode().is_live() {
+            return self.after_doors(orders, done, reply);
+        }
+        self.doors.order(orders, None);
+        reply.send(Response::Done(done));
     }
 
     /// Answers when the doors have carried the orders out, so that what is answered is so.
@@ -155,7 +171,11 @@ impl Office {
                             Answer::Delayed => {
                                 done.remarks.push(Shown::of("carried out in a moment: many bans wait"))
                             }
-                            Answer::Protected => done.remarks.push(Shown::of("protected: not shut out")),
+                            Answer::Protected => {
+                                let message = "it is or holds an address of this host, a gateway, or what \
+                                               /etc/fairban/never-ban names: not shut out";
+                                return reply.send(Refusal::new(Problem::Refused, message));
+                            }
                             Answer::Failed(why) => done.remarks.push(Shown::of(why)),
                         }
                     }
@@ -192,27 +212,28 @@ impl Office {
         }
         done.prefixes = freed.iter().take(fairban_control::PARTS_MAX).copied().collect();
         let orders = freed.into_iter().map(DoorOrder::Unban).collect();
-        self.after_doors(orders, done, reply);
+        self.after_doors_if_live(orders, done, reply);
     }
 
-    fn allow(&mut self, peer: &Peer, prefix: IpNet, note: Option<Shown>) -> Response {
+    fn allow(&mut self, peer: &Peer, prefix: IpNet, note: Option<Shown>, reply: Reply) {
         let prefix = prefix.trunc();
         if self.desk.allowed().len() >= ALLOWED_MAX && !self.desk.allowed().contains_key(&prefix) {
             let message = format!("{ALLOWED_MAX} prefixes are allowed already");
-            return Refusal::new(Problem::Refused, message)
-                .hint("put them into the configuration as wider prefixes")
-                .into();
+            let refusal = Refusal::new(Problem::Refused, message);
+            return reply.send(refusal.hint("put them into the configuration as wider prefixes"));
         }
         let changed = !self.desk.allowed().contains_key(&prefix);
         let seq = self.action(by(peer), Action::Allow { prefix, note: words(note) }, String::new());
-        let done = ActionDone {
+        let mut done = ActionDone {
             sequence: Some(seq),
             changed,
             affected: 1,
             prefixes: vec![prefix],
             ..self.done("allow")
         };
-        Response::Done(ActionDone { remarks: self.unkept(), ..done })
+        done.remarks = self.unkept();
+        // What was ordered so far lets them in; the answer waits for it.
+        self.after_doors_if_live(Vec::new(), done, reply);
     }
 
     fn allow_remove(&mut self, peer: &Peer, prefix: IpNet) -> Response {

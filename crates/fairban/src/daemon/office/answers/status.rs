@@ -8,6 +8,7 @@ use fairban_control::{
 use fairban_core::effect::RobotKind;
 use fairban_core::event::Service;
 use fairban_core::time::Span;
+use fairban_firewall::enforcer::EnforcerStatus;
 use fairban_follow::State;
 
 use super::{Office, told_mode};
@@ -24,7 +25,6 @@ impl Office {
         let by_operator = bans.iter().filter(|(_, ban)| ban.reason == RobotKind::Operator).count() as u64;
         let last_day = bans.iter().filter(|(_, ban)| now.since(ban.from) <= Span::hours(24)).count() as u64;
         let (inputs, inputs_more) = self.input_rows();
-        let enforcer = self.doors.status();
         let confirm_by = match self.desk.mode() {
             Mode::Live { confirm_until } => confirm_until.map(Moment::from),
             Mode::Shadow => None,
@@ -53,12 +53,7 @@ impl Office {
                 ever: self.desk.tally().totals.bans,
             },
             allowed: self.desk.allowlist().len() as u64,
-            enforcer: (enforcer.name != "none").then(|| EnforcerReport {
-                name: Shown::of(enforcer.name),
-                ready: enforcer.ready,
-                shut: enforcer.shut,
-                remarks: enforcer.remarks.into_iter().take(PARTS_MAX).map(Shown::of).collect(),
-            }),
+            enforcer: enforcer_report(self.doors.status()),
             walls: self.facts.walls.clone(),
             store: StoreHealth {
                 healthy: self.recorder.trouble().is_none() && self.keeper.trouble().is_none(),
@@ -217,6 +212,16 @@ impl Office {
         }
         report.reasons = against.into_iter().map(Shown::spelt).collect();
     }
+}
+
+/// As it is told; nothing where nothing shuts out.
+pub(super) fn enforcer_report(enforcer: EnforcerStatus) -> Option<EnforcerReport> {
+    (enforcer.name != "none").then(|| EnforcerReport {
+        name: Shown::of(enforcer.name),
+        ready: enforcer.ready,
+        shut: enforcer.shut,
+        remarks: enforcer.remarks.into_iter().take(PARTS_MAX).map(Shown::of).collect(),
+    })
 }
 
 /// Resident memory of this process; 0 where the kernel does not tell.
