@@ -99,6 +99,9 @@ pub(crate) enum ControlVerb {
     /// Confirm that you can still reach the machine after going live
     #[command(after_help = EXIT_CODES)]
     Confirm(Talk),
+    /// Ban sources at which people log in again, after the breaker stopped that
+    #[command(after_help = EXIT_CODES)]
+    Resume(Talk),
     /// Read the configuration again; where it is wrong, keep the old one and say what is wrong
     #[command(after_help = EXIT_CODES)]
     Reload(Talk),
