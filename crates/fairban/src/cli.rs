@@ -144,6 +144,10 @@ pub(crate) struct RunArgs {
     /// Make a snapshot after so many bytes of journal
     #[arg(long, hide = true, value_name = "BYTES", default_value_t = crate::daemon::ROLL_AFTER_BYTES)]
     pub(crate) roll_after_bytes: u64,
+
+    /// Go back to shadow mode after so many seconds without confirmation, instead of ten minutes
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    pub(crate) confirm_within: Option<u32>,
 }
 
 #[derive(Args, Debug)]

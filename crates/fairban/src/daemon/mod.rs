@@ -22,6 +22,7 @@ mod audit;
 mod desk;
 mod doors;
 mod enforcers;
+mod floor;
 mod history;
 mod in_force;
 mod intake;
@@ -33,6 +34,7 @@ mod reload;
 mod run;
 mod timeline;
 mod told;
+mod withheld;
 
 pub(crate) use self::audit::audit;
 pub(crate) use self::enforcers::{Chosen, chosen};

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
 use fairban_core::event::Service;
-use fairban_core::time::Time;
+use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
@@ -26,9 +26,10 @@ use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, W
 
 use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, JOURNAL, stored_cursor};
-use super::desk::{Desk, Entry};
+use super::desk::{CONFIRM_WITHIN, Desk, Entry};
 use super::doors::Doors;
 use super::enforcers::{self, Chosen};
+use super::floor::Floor;
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
 use super::office::{Facts, Inbox, Office, Signal};
@@ -61,6 +62,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         error::warn(&format!("{} cannot be searched for logs: {error}", shown(folder)), None);
     }
     let identity = prepare_folders(&config)?;
+    let floor = Floor::read(root, None);
     let helper = start_helper(&config, &plan, identity.as_ref())?;
     let (chosen, _) = enforcers::chosen(&config);
     let enforcer =
@@ -89,6 +91,8 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         signals,
         helper,
         enforcer,
+        floor,
+        confirm_within: args.confirm_within.map(|seconds| Span::secs(i64::from(seconds))),
         root: root.to_owned(),
     })
 }
@@ -105,12 +109,15 @@ struct Started {
     signals: crossbeam_channel::Receiver<Signal>,
     helper: Option<Helper>,
     enforcer: Box<dyn Enforcer>,
+    floor: Floor,
+    confirm_within: Option<Span>,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, root } =
+    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, root, .. } =
         started;
+    let (floor, confirm_within) = (started.floor, started.confirm_within);
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
     let server = bind(&config)?;
@@ -166,18 +173,24 @@ fn start(started: Started) -> Done {
         root,
         helper: assistant.is_some().then(|| (assistant_sender.clone(), alarm.clone())),
         current: config,
+        floor: floor.clone(),
         reader: order_sender.clone(),
         waker: waker.clone(),
     };
     let all_ports = reload.current.bans.all_ports.value;
-    let settings = (engine_config(&reload.current), first_mode(&reload.current));
+    let engine = floor.added_to(engine_config(&reload.current), &reload.current);
+    let settings = (engine, first_mode(&reload.current));
+    let closed = closed_doors(&reload.current);
     let mut office = Office {
-        facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
+        facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()), closed },
         desk,
         keeper,
         recorder,
         doors,
         all_ports,
+        floor,
+        sessions: Vec::new(),
+        confirm_within: confirm_within.unwrap_or(CONFIRM_WITHIN),
         publisher,
         timeline,
         clock: Box::new(clock),
@@ -314,6 +327,7 @@ fn close_walls(
             .into();
     read.extend([paths.main.clone(), paths.drop_ins.clone()]);
     read.extend(chosen.read().map(Path::to_owned));
+    read.extend(Floor::folders());
     for input in &plan.inputs {
         match &input.source {
             // Rotation makes new files: the folder is what is read.
@@ -470,6 +484,24 @@ fn signals() -> Result<crossbeam_channel::Receiver<Signal>, Failure> {
     Ok(receiver)
 }
 
+/// What a ban closes, for a person.
+fn closed_doors(config: &Config) -> String {
+    let (chosen, _) = enforcers::chosen(config);
+    match chosen {
+        Chosen::List(path, _) => format!("whatever asks {}", shown(&path)),
+        _ if config.bans.all_ports.value => "all ports of this machine, and its own connections to them".to_owned(),
+        _ => match &config.bans.ports.value {
+            Some(ports) => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                format!("the ports {} of this machine, and 25 for who guessed there", ports.join(", "))
+            }
+            None => "the ports of login services of this machine (22, 110, 143, 465, 587, 993, 995 and 4190, unless \
+                     fairban-fw was told others), and 25 for who guessed there"
+                .to_owned(),
+        },
+    }
+}
+
 fn environment(message: &str, error: &dyn std::error::Error) -> Failure {
     Failure::new(Kind::Environment, message).caused_by(error)
 }
@@ -495,6 +527,7 @@ impl Office {
             self.enter(vec![Entry::Configured { time, config, mode }], None);
         }
         self.tell_allowlist(None);
+        self.tell_sessions();
         if !self.desk.mode().is_live() {
             // A life before this one may have been live.
             self.open_all();

@@ -57,7 +57,7 @@ fn orders_are_asked_as_they_are_typed() {
 
 #[test]
 fn a_confirmation_says_how_old_the_connection_is() {
-    let service = Service::answering(by_the_document);
+    let service = Service::answering(done);
     service.run(&["confirm"]);
     // This process was started by something that was there before it.
     let Request::Confirm { connected_ms: Some(_) } = service.question() else { panic!("it is known here") };
