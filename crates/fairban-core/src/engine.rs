@@ -10,7 +10,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::account::{Account, AccountKey};
 use crate::effect::{Effect, RobotKind, SignalSum};
-use crate::event::{AuthEvent, Outcome, Service};
+use crate::event::{AuthEvent, Outcome, Service, Tells};
 use crate::join::{Joined, Joiner};
 use crate::judge::Judge;
 use crate::limits::Limits;
@@ -277,6 +277,9 @@ impl Engine {
     ///
     /// Engine time is the largest stamp taken so far: an older line is handled now.
     pub fn handle(&mut self, event: &AuthEvent, line: &[u8]) {
+        if event.tells == Tells::Mail {
+            return;
+        }
         let now = self.now.max(event.time);
         self.advance(now);
         if event.outcome != Outcome::Success {

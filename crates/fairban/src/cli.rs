@@ -13,7 +13,7 @@ use fairban_core::event::Service;
 use fairban_core::time::Span;
 use jiff::tz::TimeZone;
 
-use crate::verbs::ControlVerb;
+use crate::verbs::{ControlVerb, Talk};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -58,6 +58,13 @@ Exit codes:
   70  a fault of fairban itself: please report it
   78  the configuration is wrong";
 
+const PANIC_EXIT_CODES: &str = "\
+Exit codes:
+  0   nobody is shut out
+  2   the command line was wrong
+  69  something may still shut somebody out, or will; what it is was printed
+  70  a fault of fairban itself: please report it";
+
 /// Bans password-scanning robots and never your users.
 #[derive(Debug, Parser)]
 #[command(name = "fairban", version, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
@@ -97,6 +104,13 @@ pub(crate) enum Verb {
     /// Try inputs for `fairban check`: reads and writes JSON, and is of no use to people
     #[command(hide = true)]
     TryInputs,
+    /// Let everybody in at once: take everything of ours out of the kernel, whether the service lives or not
+    ///
+    /// For the moment in which a user cannot get in and there is no time to ask why. Sends the service to shadow mode, so that
+    /// nobody is shut out again; one that does not run begins in shadow mode when it starts. Bans stay recorded: `fairban mode
+    /// live` enforces them again. Needs root; whoever may give orders can do the same as long as the service answers.
+    #[command(after_help = PANIC_EXIT_CODES)]
+    Panic(PanicArgs),
     /// Verbs that talk to the running service.
     #[command(flatten)]
     Control(ControlVerb),
@@ -148,6 +162,16 @@ pub(crate) struct RunArgs {
     /// Go back to shadow mode after so many seconds without confirmation, instead of ten minutes
     #[arg(long, hide = true, value_name = "SECONDS")]
     pub(crate) confirm_within: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PanicArgs {
+    /// The configuration that names the state directory [default: /etc/fairban/fairban.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) talk: Talk,
 }
 
 #[derive(Args, Debug)]

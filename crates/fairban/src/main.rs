@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod input;
 mod json;
+mod panic;
 mod pipeline;
 mod progress;
 mod replay;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
             Err(failure) => Err(failure),
         },
         Verb::TryInputs => check::answer(),
+        Verb::Panic(args) => panic::panic(&args),
         Verb::Control(verb) => {
             let mut record = offline();
             verbs::run(&verb, record.as_mut().map(|record| record as &mut dyn verbs::Offline))

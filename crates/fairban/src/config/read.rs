@@ -229,8 +229,7 @@ impl Reader {
         let bans = &self.config.bans;
         let file = bans.file.value.is_some();
         let missing = match bans.enforcer.value {
-            Some(EnforcerKind::File) if !file => Some("file"),
-            Some(EnforcerKind::Tcprules) if !file => Some("file"),
+            Some(EnforcerKind::File | EnforcerKind::Tcprules) if !file => Some("file"),
             Some(EnforcerKind::Tcprules) if bans.rules.value.is_none() => Some("rules"),
             _ => None,
         };

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::in_force::BansInForce;
+use super::port25::Port25;
 use crate::cli::Rule;
 use crate::pipeline::Doubles;
 use crate::tally::Tally;
@@ -154,6 +155,7 @@ struct State {
     allowed: BTreeMap<IpNet, Allowed>,
     resolved: Vec<IpNet>,
     bans: BansInForce,
+    port25: Port25,
     /// The same since one and since two turns of a week, so that a report always reaches back a week.
     weeks: [Tally; 2],
     week_began: Time,
@@ -242,6 +244,7 @@ impl Desk {
             allowed: BTreeMap::new(),
             resolved: Vec::new(),
             bans: BansInForce::default(),
+            port25: Port25::default(),
             weeks: [Tally::new(rule), Tally::new(rule)],
             week_began: Time::MIN,
             today: Today::default(),
@@ -301,6 +304,7 @@ impl Desk {
             known.last_event = Some(event.time);
         }
         let now = self.engine.now().max(event.time);
+        self.state.port25.note(event);
         if !self.state.doubles.is_double_hash(now, u32::from(input), hash) {
             self.engine.handle(event, text);
         }
@@ -436,6 +440,11 @@ impl Desk {
 
     pub(crate) fn bans(&self) -> &BansInForce {
         &self.state.bans
+    }
+
+    /// Whether a ban of `prefix` closes the port of others' mail too.
+    pub(crate) fn closes_smtp(&self, prefix: &IpNet) -> bool {
+        self.state.port25.is_closed_to(prefix, self.engine.now())
     }
 
     pub(crate) fn allowed(&self) -> &BTreeMap<IpNet, Allowed> {

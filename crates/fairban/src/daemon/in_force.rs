@@ -87,6 +87,12 @@ impl BansInForce {
         }
     }
 
+    /// The bans that hold this address.
+    pub(crate) fn around(&self, address: IpAddr) -> impl Iterator<Item = (IpNet, &InForce)> {
+        let around = self.lengths.keys().filter_map(move |length| IpNet::new(address, *length).ok());
+        around.filter_map(|net| self.by_prefix.get(&net.trunc()).map(|ban| (net.trunc(), ban)))
+    }
+
     /// Forgets a ban that was taken back.
     pub(crate) fn remove(&mut self, prefix: &IpNet) -> Option<InForce> {
         let gone = self.by_prefix.remove(prefix)?;

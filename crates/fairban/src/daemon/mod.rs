@@ -28,6 +28,7 @@ mod in_force;
 mod intake;
 mod keeper;
 mod office;
+mod port25;
 mod reading;
 mod recorder;
 mod reload;

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, after, never, select};
 use fairban_control::{Asked, Publisher, Walls};
-use fairban_core::effect::Effect;
+use fairban_core::effect::{Effect, Seen, Standing};
 use fairban_core::engine::{Order, Whom};
-use fairban_core::event::Service;
+use fairban_core::event::{Outcome, Protocol, Service};
 use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::{Doors as Close, Order as DoorOrder, Shut};
 use fairban_follow::InputStatus;
@@ -404,6 +404,13 @@ impl Office {
                 }
                 Effect::Unban { prefix, .. } => orders.push(DoorOrder::Unban(*prefix)),
                 Effect::Alarm { time, alarm, .. } => self.alarms.engine(alarm, *time),
+                Effect::Seen(seen) if is_kept_out_smtp(seen) => {
+                    // A ban that left port 25 open closes it now, if it should.
+                    let around = self.desk.bans().around(seen.source);
+                    let around = around.filter(|(prefix, _)| self.desk.closes_smtp(prefix));
+                    let again = around.filter_map(|(prefix, ban)| self.shut(prefix, ban.until, now));
+                    orders.extend(again.map(DoorOrder::Ban));
+                }
                 _ => {}
             }
         }
@@ -458,7 +465,11 @@ impl Office {
 
     /// A ban as an order, with the seconds that are left of it; `None` if nothing is.
     pub(crate) fn shut(&self, prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
-        let doors = if self.all_ports { Close::All } else { Close::Logins };
+        let doors = match (self.all_ports, self.desk.closes_smtp(&prefix)) {
+            (true, _) => Close::All,
+            (false, true) => Close::LoginsAndSmtp,
+            (false, false) => Close::Logins,
+        };
         // Until it is confirmed nothing is shut for longer than that: the kernel opens by itself then, even if we are gone.
         let until = until.into_iter().chain(self.desk.mode().confirm_until()).min();
         let Some(until) = until else { return Some(Shut { doors, ..Shut::new(prefix, None) }) };
@@ -632,8 +643,13 @@ fn may_change_sessions(entry: &Entry, effects: &[Effect]) -> bool {
 }
 
 /// Nobody ordered it.
-fn by_itself() -> By {
+pub(super) fn by_itself() -> By {
     By { uid: rustix::process::geteuid().as_raw(), pid: std::process::id() as i32 }
+}
+
+/// A try at port 25 that a ban was to keep out.
+fn is_kept_out_smtp(seen: &Seen) -> bool {
+    seen.standing == Standing::KeptOut && seen.protocol == Protocol::Smtp && seen.outcome != Outcome::Aborted
 }
 
 /// Whether an entry may change who is never shut out.

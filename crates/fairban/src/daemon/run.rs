@@ -26,7 +26,7 @@ use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, W
 
 use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, JOURNAL, stored_cursor};
-use super::desk::{CONFIRM_WITHIN, Desk, Entry};
+use super::desk::{Action, CONFIRM_WITHIN, Desk, Entry, Mode};
 use super::doors::Doors;
 use super::enforcers::{self, Chosen};
 use super::floor::Floor;
@@ -206,7 +206,7 @@ fn start(started: Started) -> Done {
         watchdog,
         watchdog_due: Duration::ZERO,
     };
-    office.recover(effects, settings.0, settings.1);
+    office.recover(effects, settings.0, settings.1, &dir.path().join(crate::panic::NOTE));
     let reading = thread::Builder::new()
         .name("reading".to_owned())
         .spawn(move || reader.run())
@@ -513,7 +513,8 @@ impl Office {
         &mut self,
         effects: Vec<(u64, fairban_core::effect::Effect)>,
         config: fairban_core::engine::Config,
-        mode: super::desk::Mode,
+        mode: Mode,
+        note: &Path,
     ) {
         for (seq, effect) in effects {
             self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk);
@@ -526,11 +527,25 @@ impl Office {
             let time = if self.desk.learnt() { time } else { Time::from_secs(0) };
             self.enter(vec![Entry::Configured { time, config, mode }], None);
         }
+        self.obey_note(note);
         self.tell_allowlist(None);
         self.tell_sessions();
         if !self.desk.mode().is_live() {
             // A life before this one may have been live.
             self.open_all();
+        }
+    }
+    /// Somebody let everybody in while we did not run, and wants it to stay so.
+    fn obey_note(&mut self, note: &Path) {
+        if !note.exists() {
+            return;
+        }
+        if self.desk.mode().is_live() {
+            self.action(super::office::by_itself(), Action::Mode(Mode::Shadow), "fairban panic".to_owned());
+            error::warn("fairban panic was ordered: watching only", Some("go on with: fairban mode live"));
+        }
+        if let Err(error) = fs::remove_file(note) {
+            error::warn(&format!("cannot remove {}: {error}", shown(note)), None);
         }
     }
 }

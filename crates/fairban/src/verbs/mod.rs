@@ -25,7 +25,7 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 pub(crate) use self::args::ControlVerb;
-use self::args::Talk;
+pub(crate) use self::args::Talk;
 use crate::Done;
 use crate::error::{self, Failure, Kind};
 
@@ -142,7 +142,7 @@ fn failure(error: &ClientError) -> Failure {
 }
 
 /// Prints an answer as the line that it is.
-fn print_line(response: &Response) -> Done {
+pub(crate) fn print_line(response: &Response) -> Done {
     let mut out = std::io::stdout().lock();
     out.write_all(&response.to_line()).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
 }

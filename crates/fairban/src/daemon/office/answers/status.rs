@@ -21,9 +21,11 @@ impl Office {
     pub(in crate::daemon::office) fn status(&mut self) -> StatusReport {
         let now = self.now();
         let census = self.desk.engine().census();
-        let bans = self.desk.bans();
-        let by_operator = bans.iter().filter(|(_, ban)| ban.reason == RobotKind::Operator).count() as u64;
-        let last_day = bans.iter().filter(|(_, ban)| now.since(ban.from) <= Span::hours(24)).count() as u64;
+        // Those that are over are forgotten with the next line.
+        let on = || self.desk.bans().iter().filter(|(_, ban)| ban.until.is_none_or(|until| until > now));
+        let in_force = on().count() as u64;
+        let by_operator = on().filter(|(_, ban)| ban.reason == RobotKind::Operator).count() as u64;
+        let last_day = on().filter(|(_, ban)| now.since(ban.from) <= Span::hours(24)).count() as u64;
         let (inputs, inputs_more) = self.input_rows();
         let confirm_by = match self.desk.mode() {
             Mode::Live { confirm_until } => confirm_until.map(Moment::from),
@@ -46,12 +48,7 @@ impl Office {
                 accounts: census.accounts,
                 hubs: self.desk.tally().hubs.len() as u64,
             },
-            bans: BanCounts {
-                in_force: bans.len() as u64,
-                by_operator,
-                last_day,
-                ever: self.desk.tally().totals.bans,
-            },
+            bans: BanCounts { in_force, by_operator, last_day, ever: self.desk.tally().totals.bans },
             allowed: self.desk.allowlist().len() as u64,
             enforcer: enforcer_report(self.doors.status()),
             walls: self.facts.walls.clone(),
