@@ -40,7 +40,7 @@ impl Office {
         } else {
             format!("Administrators' open SSH connections stay: from {}.", peers.join(", "))
         });
-        told.push("To undo it: fairban mode shadow opens everything at once.".to_owned());
+        told.push("To undo it: fairban mode shadow opens everything at once; so does fairban panic, also when the service is dead.".to_owned());
         told
     }
 
