@@ -37,6 +37,7 @@ mod timeline;
 mod told;
 mod withheld;
 
+pub(crate) use self::assistant::program;
 pub(crate) use self::audit::audit;
 pub(crate) use self::enforcers::{Chosen, chosen};
 pub(crate) use self::history::Record;

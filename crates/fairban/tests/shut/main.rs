@@ -20,6 +20,7 @@ mod guarded;
 mod host;
 mod life;
 mod panic;
+mod selftest;
 mod speed;
 mod verdicts;
 
