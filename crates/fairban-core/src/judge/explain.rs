@@ -207,8 +207,7 @@ impl Judge {
         } else if score < limit {
             remarks.push(format!("{} nats are missing to a ban.", limit - score));
         } else if self.is_hub(unit) {
-            remarks
-                .push("Protected because it is a hub; its failures are told by account.".to_owned());
+            remarks.push("Protected because it is a hub; its failures are told by account.".to_owned());
         }
         remarks
     }

@@ -36,7 +36,8 @@ impl Sessions {
         if !self.open.iter().any(of(session.source)) && self.addresses() >= ADDRESSES_MAX {
             let last = |source| self.open.iter().rfind(|open| of(source)(open)).map(|open| open.since);
             // Not empty, for there are that many.
-            let Some(stale) = self.open.iter().map(|open| open.source).min_by_key(|source| last(*source)) else {
+            let Some(stale) = self.open.iter().map(|open| open.source).min_by_key(|source| last(*source))
+            else {
                 return;
             };
             if last(stale).is_some_and(|last| session.since.since(last) < STALE_AFTER) {
@@ -118,7 +119,12 @@ mod tests {
 
     fn session(last: u8, port: u16, hours: i64) -> AdminSession {
         let account = AccountKey::new(b"root");
-        AdminSession { account, source: [192, 0, 2, last].into(), port, since: Time::from_secs(hours * 3_600) }
+        AdminSession {
+            account,
+            source: [192, 0, 2, last].into(),
+            port,
+            since: Time::from_secs(hours * 3_600),
+        }
     }
 
     #[test]

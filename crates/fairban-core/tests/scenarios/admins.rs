@@ -31,7 +31,10 @@ fn ends(secs: f64, source: &str, port: u16) -> AuthEvent {
 
 fn sessions(world: &World) -> Vec<String> {
     let told = world.engine.admin_sessions();
-    told.map(|open| format!("{} {} {}", String::from_utf8_lossy(open.account.as_bytes()), open.source, open.port)).collect()
+    told.map(|open| {
+        format!("{} {} {}", String::from_utf8_lossy(open.account.as_bytes()), open.source, open.port)
+    })
+    .collect()
 }
 
 #[test]

@@ -92,9 +92,7 @@ impl<'a> Row<'a> {
             Alarm::Looping { account, source, failures } => {
                 Row { account: Some(account), prefix: Some((*source).into()), count: Some(*failures), ..row }
             }
-            Alarm::PenaltyOnFamiliar { source }
-            | Alarm::Proxy { source }
-            | Alarm::Spared { source, .. } => {
+            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } | Alarm::Spared { source, .. } => {
                 Row { prefix: Some((*source).into()), ..row }
             }
             _ => row,

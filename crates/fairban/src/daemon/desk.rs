@@ -507,8 +507,11 @@ impl Desk {
             ("its last entry", one.seq == two.seq),
             ("the configuration", one.config == two.config),
             ("the inputs and their positions", one.inputs == two.inputs),
-            ("the mode", (one.mode, one.mode_since, one.confirmed, one.learnt)
-                    == (two.mode, two.mode_since, two.confirmed, two.learnt)),
+            (
+                "the mode",
+                (one.mode, one.mode_since, one.confirmed, one.learnt)
+                    == (two.mode, two.mode_since, two.confirmed, two.learnt),
+            ),
             ("the allowlist", one.allowed == two.allowed && one.resolved == two.resolved),
             ("the bans in force", one.bans == two.bans),
             ("the counts of the report", one.weeks == two.weeks && one.week_began == two.week_began),

@@ -76,7 +76,14 @@ impl Doors {
         let alarm = Alarm::new()?;
         let status = Arc::new(Mutex::new(EnforcerStatus::default()));
         let shared = Arc::clone(&status);
-        let keeper = DoorKeeper { enforcer, told, status: shared, unreachable: None, allowed: None, withheld: Withheld::default() };
+        let keeper = DoorKeeper {
+            enforcer,
+            told,
+            status: shared,
+            unreachable: None,
+            allowed: None,
+            withheld: Withheld::default(),
+        };
         let rung = alarm.clone();
         let run = move || keeper.run(&queue, &rung);
         let thread = thread::Builder::new().name("doors".to_owned()).spawn(run)?;
@@ -396,7 +403,9 @@ mod tests {
         let answers = and_wait(&doors, orders).expect("reachable");
         assert!(matches!(&answers[0], Answer::Failed(why) if why.contains("administrator")), "{answers:?}");
         assert_eq!(answers[1..], [Answer::Done, Answer::Done]);
-        assert!(matches!(told.recv(), Ok(Told::Withheld(prefix, peer)) if prefix == net("198.51.100.0/24") && peer == there));
+        assert!(
+            matches!(told.recv(), Ok(Told::Withheld(prefix, peer)) if prefix == net("198.51.100.0/24") && peer == there)
+        );
         assert_eq!(shut(), ["192.0.2.1/32", "203.0.113.9/32"]);
         // Nor does asking for everything.
         let all = ["198.51.100.0/24", "192.0.2.1/32"].map(|text| Shut::new(net(text), Some(60))).to_vec();

@@ -148,7 +148,9 @@ fn gateways_v6(table: &str) -> BTreeSet<IpAddr> {
 }
 
 fn hex_v6(digits: &str) -> Option<IpAddr> {
-    (digits.len() == 32).then(|| u128::from_str_radix(digits, 16).ok().map(Ipv6Addr::from_bits))?.map(IpAddr::from)
+    (digits.len() == 32)
+        .then(|| u128::from_str_radix(digits, 16).ok().map(Ipv6Addr::from_bits))?
+        .map(IpAddr::from)
 }
 
 fn nameservers(text: &str) -> BTreeSet<IpAddr> {
@@ -164,7 +166,8 @@ fn nameservers(text: &str) -> BTreeSet<IpAddr> {
 fn admins(accounts: &Accounts) -> BTreeSet<String> {
     let groups: Vec<_> = ADMIN_GROUPS.iter().filter_map(|name| accounts.group(name)).collect();
     let users = accounts.users.iter().filter(|user| {
-        user.uid == 0 || groups.iter().any(|group| group.gid == user.gid || group.members.contains(&user.name))
+        user.uid == 0
+            || groups.iter().any(|group| group.gid == user.gid || group.members.contains(&user.name))
     });
     users.map(|user| user.name.clone()).take(EACH_MAX).collect()
 }
@@ -205,8 +208,14 @@ eth0	000200C0	00000000	0001	0	0	0	00FFFFFF	0	0	0
         write("proc/self/net/if_inet6", "20010db8000000000000000000000009 02 40 00 80 eth0\n");
         write("proc/self/net/route", ROUTE);
         write("proc/self/net/ipv6_route", IPV6_ROUTE);
-        write("etc/resolv.conf", "# made by hand\nnameserver 198.51.100.53\nsearch example.net\nnameserver fe80::53%eth0\n");
-        write("etc/passwd", "root:x:0:0::/r:/bin/sh\nalice:x:1000:1000::/h:/bin/sh\nbob:x:1001:27::/h:/bin/sh\neve:x:1002:1002::/h:/bin/sh\n");
+        write(
+            "etc/resolv.conf",
+            "# made by hand\nnameserver 198.51.100.53\nsearch example.net\nnameserver fe80::53%eth0\n",
+        );
+        write(
+            "etc/passwd",
+            "root:x:0:0::/r:/bin/sh\nalice:x:1000:1000::/h:/bin/sh\nbob:x:1001:27::/h:/bin/sh\neve:x:1002:1002::/h:/bin/sh\n",
+        );
         write("etc/group", "root:x:0:\nsudo:x:27:\nwheel:x:10:alice,ghost\nstaff:x:50:eve\n");
         root
     }

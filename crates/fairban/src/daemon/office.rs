@@ -22,8 +22,8 @@ use ipnet::IpNet;
 
 use super::alarms::Alarms;
 use super::desk::{Action, By, Desk, Entry, InputNumber, Mode};
-use super::floor::Floor;
 use super::doors::{Callback, Doors, Told};
+use super::floor::Floor;
 use super::intake::{Brought, Item};
 use super::keeper::Keeper;
 use super::recorder::Recorder;
@@ -635,7 +635,8 @@ fn spelt(words: &str) -> String {
 fn may_change_sessions(entry: &Entry, effects: &[Effect]) -> bool {
     match entry {
         Entry::Line { event, .. } => {
-            event.service == Service::Sshd || effects.iter().any(|effect| matches!(effect, Effect::Hit { .. }))
+            event.service == Service::Sshd
+                || effects.iter().any(|effect| matches!(effect, Effect::Hit { .. }))
         }
         Entry::Configured { .. } => true,
         _ => false,

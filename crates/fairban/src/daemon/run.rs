@@ -182,7 +182,12 @@ fn start(started: Started) -> Done {
     let settings = (engine, first_mode(&reload.current));
     let closed = closed_doors(&reload.current);
     let mut office = Office {
-        facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()), closed },
+        facts: Facts {
+            started: clock.now(),
+            walls: told_walls(&raised),
+            state_dir: shown(dir.path()),
+            closed,
+        },
         desk,
         keeper,
         recorder,

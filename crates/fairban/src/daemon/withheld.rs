@@ -4,7 +4,7 @@
 //! out, at the very moment of a ban. A ban that is withheld is tried again when the log tells of an end, and every
 //! [`AGAIN_AFTER`], for the log may lose one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -62,31 +62,29 @@ impl Withheld {
         for order in orders {
             let mut against = None;
             match order {
-                Order::Ban(shut) => match stands(shut) {
-                    Some(peer) => {
+                Order::Ban(shut) => {
+                    against = stands(shut);
+                    if let Some(peer) = against {
                         self.keep(*shut, peer, now, &mut sifted);
-                        against = Some(peer);
-                    }
-                    None => {
+                    } else {
                         self.bans.remove(&shut.prefix);
                         sifted.orders.push(order.clone());
                     }
-                },
+                }
                 Order::Unban(prefix) => {
                     self.bans.remove(prefix);
                     sifted.orders.push(order.clone());
                 }
                 Order::Sync(all) => {
-                    let listed: Vec<IpNet> = all.iter().map(|shut| shut.prefix).collect();
+                    let listed: BTreeSet<IpNet> = all.iter().map(|shut| shut.prefix).collect();
                     self.bans.retain(|prefix, _| listed.contains(prefix));
                     let mut rest = Vec::with_capacity(all.len());
                     for shut in all {
-                        match stands(shut) {
-                            Some(peer) => self.keep(*shut, peer, now, &mut sifted),
-                            None => {
-                                self.bans.remove(&shut.prefix);
-                                rest.push(*shut);
-                            }
+                        if let Some(peer) = stands(shut) {
+                            self.keep(*shut, peer, now, &mut sifted);
+                        } else {
+                            self.bans.remove(&shut.prefix);
+                            rest.push(*shut);
                         }
                     }
                     sifted.orders.push(Order::Sync(rest));
@@ -192,7 +190,8 @@ mod tests {
     fn what_is_withheld_is_tried_again_with_the_time_that_is_left_until_it_is_over() {
         let (mut withheld, mut model) = withheld(&["198.51.100.7:4000"]);
         let start = Instant::now();
-        let orders = [Order::Ban(shut("198.51.100.7/32", Some(100))), Order::Ban(shut("198.51.100.0/24", None))];
+        let orders =
+            [Order::Ban(shut("198.51.100.7/32", Some(100))), Order::Ban(shut("198.51.100.0/24", None))];
         let sifted = withheld.sift(&orders, &mut model, start);
         assert_eq!((sifted.orders.len(), sifted.new.len()), (0, 2));
         assert_eq!(withheld.due(start), []);

@@ -189,7 +189,7 @@ fn orders_are_confirmed_in_words() {
     let allowed = "192.0.2.0/24 is on the allowlist: never banned, never judged.\n";
     service.run(&["allow", "192.0.2.0/24"]).prints(allowed);
     service.run(&["confirm"]).prints("Confirmed: fairban stays live.\n");
-    let resumed = "The breaker is closed: sources at which people log in are banned again\nwhere the evidence is enough.\n";
+    let resumed = "The breaker is closed: sources at which people log in are banned again where the\nevidence is enough.\n";
     service.run(&["resume"]).prints(resumed);
     let reloaded =
         "The configuration was read again; 2 settings are new.\n  control.group applies after a restart\n";

@@ -1,6 +1,11 @@
 //! An admin cannot lock himself or his users out by accident: the running service, with a file in the firewall's place.
 
-#![expect(clippy::unwrap_used, reason = "what a test cannot set up fails it, as it should")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unused_self,
+    clippy::unwrap_used,
+    reason = "what a test cannot set up fails it, as it should"
+)]
 
 #[path = "../kit/mod.rs"]
 mod kit;
@@ -9,7 +14,9 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::time::Instant;
 
-use fairban_control::{ActionDone, Client, ClientError, Mode, Problem, Refusal, Request, Response, WhyReport};
+use fairban_control::{
+    ActionDone, Client, ClientError, Mode, Problem, Refusal, Request, Response, Shown, WhyReport,
+};
 
 use kit::{Home, LIMIT, Service};
 
@@ -88,8 +95,13 @@ fn the_first_time_says_what_it_does_and_lasts_only_when_somebody_comes_in_anew()
     done(ban(&mut client, ROBOT));
     assert!(!is_shut(&home, ROBOT), "shadow");
     let told = live(&mut client);
-    let words = told.remarks.iter().map(|remark| remark.as_str()).collect::<Vec<_>>().join("\n");
-    for part in ["Shut out at once: 1 prefix", "Closed to them: whatever asks", "Never shut out:", "fairban mode shadow"] {
+    let words = told.remarks.iter().map(Shown::as_str).collect::<Vec<_>>().join("\n");
+    for part in [
+        "Shut out at once: 1 prefix",
+        "Closed to them: whatever asks",
+        "Never shut out:",
+        "fairban mode shadow",
+    ] {
         assert!(words.contains(part), "{part} is missing: {words}");
     }
     assert!(told.confirm_by.is_some());
@@ -175,7 +187,7 @@ fn an_admin_who_is_logged_in_is_not_cut_off_until_he_leaves() {
     says(&home, &format!("Accepted publickey for alice from {ROBOT} port 50022 ssh2: ED25519 SHA256:x"));
     service.wait_until(|status| status.services.iter().any(|row| row.events > 0));
     let told = done(ban(&mut client, "198.51.100.0/24"));
-    let words = told.remarks.iter().map(|remark| remark.as_str()).collect::<Vec<_>>().join("\n");
+    let words = told.remarks.iter().map(Shown::as_str).collect::<Vec<_>>().join("\n");
     assert!(words.contains("an administrator is logged in over SSH from 198.51.100.7 port 50022"), "{words}");
     assert!(!is_shut(&home, "198.51.100.0/24"));
     done(ban(&mut client, "203.0.113.9"));
@@ -190,7 +202,9 @@ fn an_admin_who_is_logged_in_is_not_cut_off_until_he_leaves() {
             other => panic!("{other:?}"),
         }
     };
-    wait_for("it is on record", || why(&mut client).contains("Protected because an administrator is logged in"));
+    wait_for("it is on record", || {
+        why(&mut client).contains("Protected because an administrator is logged in")
+    });
     assert!(why(&mut client).contains("(false, Some"), "{}", why(&mut client));
     // Across a restart, too.
     service.kill();

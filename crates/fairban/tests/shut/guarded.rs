@@ -74,8 +74,8 @@ fn an_admin_whose_connection_is_there_is_not_cut_off_by_a_robot_behind_the_same_
     service.wait_until(is_told);
     assert!(answers(&mut terminal) && host.net.is_open(works, IMAP));
     let bans = String::from_utf8(host.verb(&["why", works]).stdout).unwrap();
-    let words = bans.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("Protected because an administrator is logged in over SSH"), "{bans}");
+    let told = bans.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("Protected because an administrator is logged in over SSH"), "{bans}");
     drop(terminal);
     host.admin(false, works, port);
     wait_for("he has left", || !host.net.is_open(works, IMAP));

@@ -20,48 +20,43 @@ pub(super) fn rights() -> Result<(), Failure> {
         return Err(failure.hint("sudo fairban check --firewall"));
     }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    lacking(&status).map_or(Ok(()), Err)
+    match lacking(&status) {
+        None => Ok(()),
+        Some((what, remedy)) => Err(Failure::new(Kind::Environment, what).hint(remedy)),
+    }
 }
 
-/// What the capabilities in `status` lack.
-fn lacking(status: &str) -> Option<Failure> {
+/// What the capabilities in `status` lack, and what to do.
+fn lacking(status: &str) -> Option<(&'static str, &'static str)> {
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())?;
     let has = |capability: u32| effective & 1 << capability != 0;
     if !has(CAP_NET_ADMIN) {
-        let failure = Failure::new(
-            Kind::Environment,
-            "there is no CAP_NET_ADMIN here, as in most containers: fairban-fw could shut nobody out",
-        );
-        return Some(failure.hint(
-            "run fairban-fw on the host, or give the container the right: docker run --cap-add NET_ADMIN (bans then count \
-             for the container's own network)",
-        ));
+        let what = "there is no CAP_NET_ADMIN here, as in most containers: fairban-fw could shut nobody out";
+        let remedy = "run fairban-fw on the host, or give the container the right: docker run --cap-add NET_ADMIN (bans then \
+                      count for the container's own network)";
+        return Some((what, remedy));
     }
     if !has(CAP_SYS_ADMIN) {
-        let failure = Failure::new(
-            Kind::Environment,
-            "there is no CAP_SYS_ADMIN here, which this test needs to make networks; fairban-fw itself does not",
-        );
-        return Some(failure.hint("for this test alone: docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN"));
+        let what = "there is no CAP_SYS_ADMIN here, which this test needs to make networks; fairban-fw itself does not";
+        return Some((what, "for this test alone: docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN"));
     }
     None
 }
 
 /// Whether this kernel can count connections by source, as limits do: tried in the namespace.
-///
-/// # Errors
-/// The namespace cannot be entered any more.
-pub(super) fn counts_connections(hosts: &Hosts) -> Result<String, Failure> {
+pub(super) fn counts_connections(hosts: &Hosts) -> String {
     const RULES: &str = "table inet fairban_probe {\n set s { type ipv4_addr; flags dynamic; }\n \
                          chain c { add @s { ip saddr ct count over 5 } drop; }\n}\n";
     if !is_there("nft") {
-        return Ok("ct count: not tried, for it takes the program nft".to_owned());
+        return "ct count: not tried, for it takes the program nft".to_owned();
     }
-    Ok(match nft(hosts, RULES) {
-        Ok(_) => "ct count: connections of a source can be counted".to_owned(),
-        Err(_) => "ct count: missing (modprobe nft_connlimit): connections of a source cannot be counted".to_owned(),
-    })
+    let text = if nft(hosts, RULES).is_ok() {
+        "ct count: connections of a source can be counted"
+    } else {
+        "ct count: missing (modprobe nft_connlimit): connections of a source cannot be counted"
+    };
+    text.to_owned()
 }
 
 /// What may defeat a ban on this host.
@@ -102,8 +97,9 @@ fn about_links(links: &str) -> Vec<Finding> {
         links.lines().filter_map(name).collect()
     };
     let list = |names: &[String]| {
-        let names = names.iter().take(8).map(|name| fairban_core::escape::escaped(name.as_bytes()).to_string());
-        names.collect::<Vec<_>>().join(", ")
+        let first =
+            names.iter().take(8).map(|name| fairban_core::escape::escaped(name.as_bytes()).to_string());
+        first.collect::<Vec<_>>().join(", ")
     };
     let advice = |text: String| Finding::new(Level::Advice, "", text);
     let mut findings = Vec::new();
@@ -122,20 +118,27 @@ fn about_links(links: &str) -> Vec<Finding> {
             list(&direct)
         )));
     }
-    let bridged = named(&|name, line| line.contains(" bridge ") && line.contains("forward_delay") && !docker.iter().any(|one| one == name));
+    let bridged = named(&|name, line| {
+        line.contains(" bridge ") && line.contains("forward_delay") && !docker.iter().any(|one| one == name)
+    });
     if !bridged.is_empty() {
         findings.push(advice(format!(
             "what passes the bridge {} between other machines is not covered; what is for this host itself is",
             list(&bridged)
         )));
     }
-    let early = named(&|_, line| line.contains(" xdp ") || line.contains(" xdpgeneric ") || line.contains("prog/xdp"));
+    let early = named(&|_, line| {
+        line.contains(" xdp ") || line.contains(" xdpgeneric ") || line.contains("prog/xdp")
+    });
     if !early.is_empty() {
         let text = format!(
             "a program stands before all rules on {} (XDP): what it hands on by itself passes by bans",
             list(&early)
         );
-        findings.push(Finding::new(Level::Warning, "", text).with(["ip link show    # and ask who loaded it".to_owned()]));
+        findings.push(
+            Finding::new(Level::Warning, "", text)
+                .with(["ip link show    # and ask who loaded it".to_owned()]),
+        );
     }
     findings
 }
@@ -156,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_container_without_the_right_is_told_what_to_do() {
-        let told = |hex: &str| lacking(&format!("Name:\tx\nCapEff:\t{hex}\n")).map(|failure| failure.to_string());
+        let told = |hex: &str| lacking(&format!("Name:\tx\nCapEff:\t{hex}\n")).map(|(what, _)| what);
         // What Docker gives.
         assert!(told("00000000a80425fb").is_some_and(|text| text.contains("CAP_NET_ADMIN")));
         assert!(told("00000000a80435fb").is_some_and(|text| text.contains("CAP_SYS_ADMIN")));
@@ -173,12 +176,14 @@ mod tests {
 5: web@eth0: <BROADCAST> mtu 1500 \\    link/ether 52:54 \\    macvlan mode bridge
 ";
         let texts: Vec<String> = about_links(links).into_iter().map(|finding| finding.text).collect();
-        for (at, part) in ["(docker0)", "web give", "bridge virbr0", "on eth0 (XDP)"].into_iter().enumerate() {
+        for (at, part) in ["(docker0)", "web give", "bridge virbr0", "on eth0 (XDP)"].into_iter().enumerate()
+        {
             assert!(texts[at].contains(part), "{part}: {texts:#?}");
         }
         assert_eq!(texts.len(), 4);
         assert_eq!(about_links("1: lo: <LOOPBACK,UP> mtu 65536\n"), []);
-        let flow = about_flowtables("table inet f {\n\tflowtable ft {\n\t\tflags offload\n\t}\n}\n").expect("one");
+        let flow =
+            about_flowtables("table inet f {\n\tflowtable ft {\n\t\tflags offload\n\t}\n}\n").expect("one");
         assert!(flow.text.contains("in hardware") && flow.level == Level::Warning);
         assert_eq!(about_flowtables(""), None);
     }

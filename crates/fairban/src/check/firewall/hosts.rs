@@ -89,16 +89,19 @@ impl Host {
             let told = String::from_utf8_lossy(&told.stderr);
             let why = fairban_core::escape::escaped(told.trim().as_bytes()).to_string();
             let failure = Failure::new(Kind::Environment, format!("cannot make a network namespace: {why}"));
-            return Err(failure.hint("in a container this needs CAP_SYS_ADMIN and CAP_NET_ADMIN; or run it on the host"));
+            return Err(failure
+                .hint("in a container this needs CAP_SYS_ADMIN and CAP_NET_ADMIN; or run it on the host"));
         }
-        let namespace = File::open(format!("/proc/{}/ns/net", holder.id())).map_err(|error| cannot(&error))?;
+        let namespace =
+            File::open(format!("/proc/{}/ns/net", holder.id())).map_err(|error| cannot(&error))?;
         Ok(Host { holder, namespace })
     }
 
     /// Does something there, in a thread of its own: what it starts is there, too.
     fn on<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
         let enter = || {
-            move_into_link_name_space(self.namespace.as_fd(), Some(LinkNameSpaceType::Network)).map(|()| work())
+            move_into_link_name_space(self.namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                .map(|()| work())
         };
         let cannot = || Failure::new(Kind::Environment, "cannot enter a network namespace");
         thread::scope(|scope| scope.spawn(enter).join())
@@ -144,6 +147,7 @@ fn run_on(host: &Host, program: &str, arguments: &[&str], input: Option<&str>) -
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let told = fairban_core::escape::escaped(String::from_utf8_lossy(&output.stderr).trim().as_bytes()).to_string();
+    let told =
+        fairban_core::escape::escaped(String::from_utf8_lossy(&output.stderr).trim().as_bytes()).to_string();
     Err(Failure::new(Kind::Environment, format!("{program} {}: {told}", arguments.join(" "))))
 }

@@ -267,19 +267,16 @@ impl Office {
 
     fn allow_list(&self) -> AllowList {
         let all = self.desk.allowlist();
-        let row = |prefix: &IpNet| match self.desk.allowed().get(prefix) {
-            Some(allowed) => AllowRow {
-                prefix: *prefix,
-                origin: Shown::of("operator"),
-                since: Some(Moment::from(allowed.since)),
-                note: (!allowed.note.is_empty()).then(|| Shown::spelt(allowed.note.clone())),
-            },
-            None => {
-                // What the configuration names besides is the machine's own all the same.
-                let reason = self.floor.reason(prefix);
-                let origin = Shown::of(if reason.is_some() { "machine" } else { "config" });
-                AllowRow { prefix: *prefix, origin, since: None, note: reason.map(Shown::of) }
+        let row = |prefix: &IpNet| {
+            if let Some(allowed) = self.desk.allowed().get(prefix) {
+                let note = (!allowed.note.is_empty()).then(|| Shown::spelt(allowed.note.clone()));
+                let (origin, since) = (Shown::of("operator"), Some(Moment::from(allowed.since)));
+                return AllowRow { prefix: *prefix, origin, since, note };
             }
+            // What the configuration names besides is the machine's own all the same.
+            let reason = self.floor.reason(prefix);
+            let origin = Shown::of(if reason.is_some() { "machine" } else { "config" });
+            AllowRow { prefix: *prefix, origin, since: None, note: reason.map(Shown::of) }
         };
         AllowList { rows: all.iter().take(ALLOW_ROWS_MAX).map(row).collect(), total: all.len() as u64 }
     }

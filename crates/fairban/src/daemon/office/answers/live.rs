@@ -17,7 +17,8 @@ impl Office {
     pub(super) fn what_live_does(&self) -> Vec<String> {
         let bans = self.desk.bans();
         let now = self.desk.engine().now();
-        let in_force = bans.iter().filter(|(_, ban)| ban.until.is_none_or(|until| until > now)).count() as u64;
+        let in_force =
+            bans.iter().filter(|(_, ban)| ban.until.is_none_or(|until| until > now)).count() as u64;
         let hubs = self.desk.tally().hubs.len() as u64;
         let mut told = vec![
             format!(
@@ -36,7 +37,8 @@ impl Office {
         let mut peers: Vec<String> = sessions.map(|open| open.source.to_string()).collect();
         peers.dedup();
         told.push(if peers.is_empty() {
-            "No administrator is logged in over SSH as far as the logs tell; who is would not be cut off.".to_owned()
+            "No administrator is logged in over SSH as far as the logs tell; who is would not be cut off."
+                .to_owned()
         } else {
             format!("Administrators' open SSH connections stay: from {}.", peers.join(", "))
         });
@@ -75,7 +77,8 @@ impl Office {
     fn is_new_connection(&mut self, connected_ms: Option<u64>, until: Moment) -> Result<(), Refusal> {
         let hint = format!("log in to this machine anew, by {until}, and say fairban confirm there");
         let Some(age_ms) = connected_ms.filter(|age| *age < AGE_MS_MAX) else {
-            let message = "nobody knows when this connection was made: it does not prove that you can come in";
+            let message =
+                "nobody knows when this connection was made: it does not prove that you can come in";
             return Err(Refusal::new(Problem::Refused, message).hint(hint));
         };
         // Within bounds, so it fits.
