@@ -12,6 +12,7 @@ mod kit;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use fairban_control::{
@@ -39,7 +40,10 @@ fn home(admins: &str) -> Home {
 fn says(home: &Home, text: &str) {
     let mut log = OpenOptions::new().append(true).open(home.path("log/auth.log")).unwrap();
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ");
-    writeln!(log, "{now} mx sshd[{}]: {text}", 4_000).unwrap();
+    // A process of its own for each, as sshd has for each connection.
+    static PID: AtomicU32 = AtomicU32::new(4_000);
+    let pid = PID.fetch_add(1, Ordering::Relaxed);
+    writeln!(log, "{now} mx sshd[{pid}]: {text}").unwrap();
 }
 
 fn done(answer: Result<Response, ClientError>) -> ActionDone {
@@ -216,4 +220,52 @@ fn an_admin_who_is_logged_in_is_not_cut_off_until_he_leaves() {
     says(&home, &format!("Disconnected from user alice {ROBOT} port 50022"));
     wait_for("he is gone", || is_shut(&home, "198.51.100.0/24"));
     wait_for("it is enforced", || why(&mut client).contains("(true, None)"));
+}
+
+#[test]
+fn bans_of_sources_at_which_people_log_in_stop_at_the_third_and_strangers_do_not() {
+    let home = home("");
+    let mut service = home.start(&[]);
+    let mut client = following(&mut service, &home);
+    let scan = |source: &str| {
+        // No near misses of one another, and none of anybody's.
+        let names = "oracle postgres ubuntu jenkins minecraft hadoop nagios ftpuser ansible gitlab tomcat zabbix elastic vagrant \
+                     kafka wordpress teamspeak sonarqube mysqladmin deployer webmaster helpdesk printer scanner";
+        for name in names.split_whitespace() {
+            says(&home, &format!("Failed password for invalid user {name} from {source} port 40000 ssh2"));
+        }
+    };
+    let client_of = |n: u32| format!("203.0.113.{}", 10 + n);
+    for n in 0..5 {
+        let source = client_of(n);
+        says(&home, &format!("Accepted password for user{n} from {source} port 50000 ssh2"));
+        scan(&source);
+    }
+    scan(ROBOT);
+    let breaker = |status: &fairban_control::StatusReport| {
+        status
+            .alarms
+            .iter()
+            .any(|alarm| alarm.name.as_str() == "breaker" && alarm.text.as_str().contains("(3 so far)"))
+    };
+    service.wait_until(|status| breaker(status) && status.bans.in_force == 3);
+    let why = |source: &str| {
+        let socket = home.socket();
+        let ran = home.verb(&["why", source, "--socket", socket.to_str().unwrap()]);
+        String::from_utf8(ran.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(why(&client_of(4)).contains("Protected because the breaker is open"), "{}", why(&client_of(4)));
+    assert!(!why(ROBOT).contains("Protected"), "{}", why(ROBOT));
+    drop(client);
+    service.kill();
+    let mut service = home.start(&[]);
+    service.wait_until(breaker);
+    client = service.wait_ready();
+    let resumed = done(client.ask(&Request::Resume));
+    assert_eq!((resumed.changed, resumed.affected), (true, 3));
+    assert!(!done(client.ask(&Request::Resume)).changed);
+    service.wait_until(|status| !status.alarms.iter().any(|alarm| alarm.name.as_str() == "breaker"));
+    // Who goes on is banned now.
+    says(&home, &format!("Failed password for invalid user backupper from {} port 40000 ssh2", client_of(4)));
+    service.wait_until(|status| status.bans.in_force == 4);
 }
