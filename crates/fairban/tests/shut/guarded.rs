@@ -1,6 +1,6 @@
 //! Who is never shut out, whatever he is made to look like.
 
-use fairban_control::Request;
+use fairban_control::{Mode, Request};
 
 use crate::host::Host;
 use crate::net::{GATEWAY, IMAP, SERVER_V4, SERVER_V6, answers, wait_for};
@@ -81,4 +81,26 @@ fn an_admin_whose_connection_is_there_is_not_cut_off_by_a_robot_behind_the_same_
     wait_for("he has left", || !host.net.is_open(works, IMAP));
     service.wait_until(|status| !is_told(status));
     service.stop();
+}
+
+/// Whoever locks himself out gets in again even if the service is dead by then: the kernel lets go by itself.
+#[test]
+fn until_live_mode_is_confirmed_the_kernel_is_given_no_ban_for_longer() {
+    let host = Host::new("");
+    let service = host.start();
+    let timeout = || {
+        let table = host.net.nft(&["list", "table", "inet", "fairban"]);
+        let element = table.split("10.77.1.2 timeout ").nth(1).map(str::to_owned);
+        element.and_then(|rest| rest.split_whitespace().next().map(str::to_owned)).unwrap_or_default()
+    };
+    host.mode(Mode::Shadow);
+    host.ban("10.77.1.2/32", 86_400);
+    host.mode(Mode::Live);
+    let short = timeout();
+    assert!(short.starts_with("9m") || short.starts_with("10m"), "{short}");
+    host.order(&Request::Confirm { connected_ms: Some(0) });
+    let long = timeout();
+    assert!(long.starts_with("23h") || long.starts_with("1d"), "{long}");
+    service.kill();
+    assert!(!host.net.is_open("10.77.1.2", IMAP));
 }
