@@ -29,6 +29,11 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// Whether who started this process gave it on purpose, to a user who has no rights of root: it is ambient.
+    pub fn is_given(self) -> bool {
+        ambient::is_set(self.cap()) == Some(true)
+    }
+
     fn cap(self) -> Cap {
         match self {
             Self::NetAdmin => Cap::NET_ADMIN,

@@ -24,11 +24,11 @@ pub(crate) const NOTE: &str = "panic";
 pub(crate) fn panic(args: &PanicArgs) -> Done {
     // What is wrong with the kernel the second time is wrong.
     let _ = remove_everything();
-    let told = tell_service(&args.talk.socket);
+    let told = tell_service(&args.talk.socket()?);
     let removed = remove_everything();
     let mut remarks = Vec::new();
     if let Err(error) = &told {
-        remarks.push(leave_note(args.config.as_deref(), error)?);
+        remarks.push(leave_note(args.talk.config.as_deref(), error)?);
     }
     match (&removed, &told) {
         (Ok(()), _) => {}
@@ -84,6 +84,8 @@ fn tell(args: &PanicArgs, remarks: Vec<String>) -> Done {
         return crate::verbs::print_line(&Response::Done(done));
     }
     error::note("nobody is shut out any more; go on with: fairban mode live");
-    remarks.iter().for_each(|remark| error::note(remark));
+    for remark in &remarks {
+        error::note(remark);
+    }
     Ok(())
 }

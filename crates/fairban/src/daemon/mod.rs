@@ -19,10 +19,12 @@
 mod alarms;
 mod assistant;
 mod audit;
+mod bites;
 mod desk;
 mod doors;
 mod enforcers;
 mod floor;
+mod helped;
 mod history;
 mod in_force;
 mod intake;
@@ -39,6 +41,7 @@ mod withheld;
 
 pub(crate) use self::assistant::program;
 pub(crate) use self::audit::audit;
+pub(crate) use self::bites::GRACE_SECONDS;
 pub(crate) use self::enforcers::{Chosen, chosen};
 pub(crate) use self::history::Record;
 pub(crate) use self::keeper::ROLL_AFTER_BYTES;

@@ -21,9 +21,11 @@ use fairban_store::database::Notice;
 use ipnet::IpNet;
 
 use super::alarms::Alarms;
+use super::bites::{Carried, Way};
 use super::desk::{Action, By, Desk, Entry, InputNumber, Mode};
 use super::doors::{Callback, Doors, Told};
 use super::floor::Floor;
+use super::helped::Table;
 use super::intake::{Brought, Item};
 use super::keeper::Keeper;
 use super::recorder::Recorder;
@@ -114,11 +116,16 @@ pub(crate) struct Office {
     pub(crate) sessions: Vec<SocketAddr>,
     /// Live mode lasts so long without confirmation.
     pub(crate) confirm_within: Span,
+    pub(crate) way: Way,
+    /// Since then whoever shuts out has known all bans, without a break.
+    pub(crate) shut_since: Option<Time>,
     pub(crate) publisher: Publisher,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) timeline: Timeline,
     pub(crate) facts: Facts,
     pub(crate) inputs: Arc<Mutex<Vec<InputStatus>>>,
+    /// Inputs that the helper reads.
+    pub(crate) helped: Table,
     pub(crate) reload: Box<dyn Reload>,
     pub(crate) alarms: Alarms,
     pub(crate) health: Health,
@@ -407,7 +414,7 @@ impl Office {
                 Effect::Seen(seen) if is_kept_out_smtp(seen) => {
                     // A ban that left port 25 open closes it now, if it should.
                     let around = self.desk.bans().around(seen.source);
-                    let around = around.filter(|(prefix, _)| self.desk.closes_smtp(prefix));
+                    let around = around.filter(|(prefix, _)| self.desk.closes_smtp(prefix).is_some());
                     let again = around.filter_map(|(prefix, ban)| self.shut(prefix, ban.until, now));
                     orders.extend(again.map(DoorOrder::Ban));
                 }
@@ -418,6 +425,9 @@ impl Office {
         if enforced && !orders.is_empty() {
             self.doors.order(orders, None);
         }
+        if enforced {
+            self.expect_silence(effects);
+        }
         self.recorder.effects(seq, effects, &self.desk);
         for effect in effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_))) {
             if !self.behind {
@@ -427,6 +437,30 @@ impl Office {
                 && let Some(event) = told::tail_event(effect, place, enforced)
             {
                 self.publisher.publish(&event);
+            }
+        }
+    }
+
+    /// Who is shut out should not be seen any more.
+    fn expect_silence(&mut self, effects: &[Effect]) {
+        let Some(shut_since) = self.shut_since else { return };
+        for effect in effects {
+            let Effect::Seen(seen) = effect else { continue };
+            let carried_out = self.desk.bans().around(seen.source).filter(|(_, ban)| ban.protected.is_none());
+            let complaints = carried_out.filter_map(|(prefix, ban)| {
+                let carried = Carried {
+                    prefix,
+                    since: ban.from.max(shut_since),
+                    closes_smtp: self.desk.closes_smtp(&prefix),
+                    closes_all: self.all_ports,
+                };
+                self.way.complaint(seen, &carried).map(|complaint| (prefix, complaint))
+            });
+            for (prefix, complaint) in complaints.collect::<Vec<_>>() {
+                if self.alarms.raise("ban-without-effect", &prefix.to_string(), complaint.clone(), seen.time)
+                {
+                    error::warn(&complaint, None);
+                }
             }
         }
     }
@@ -465,7 +499,7 @@ impl Office {
 
     /// A ban as an order, with the seconds that are left of it; `None` if nothing is.
     pub(crate) fn shut(&self, prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
-        let doors = match (self.all_ports, self.desk.closes_smtp(&prefix)) {
+        let doors = match (self.all_ports, self.desk.closes_smtp(&prefix).is_some()) {
             (true, _) => Close::All,
             (false, true) => Close::LoginsAndSmtp,
             (false, false) => Close::Logins,
@@ -485,11 +519,13 @@ impl Office {
         bans.sort_by_key(|(_, ban)| std::cmp::Reverse(ban.id));
         let all: Vec<Shut> =
             bans.into_iter().filter_map(|(prefix, ban)| self.shut(*prefix, ban.until, now)).collect();
+        self.shut_since = Some(now);
         self.doors.order(vec![DoorOrder::Sync(all)], then);
     }
 
     /// Opens everything.
     pub(crate) fn open_all(&mut self) {
+        self.shut_since = None;
         self.doors.order(vec![DoorOrder::Sync(Vec::new())], None);
     }
 
@@ -507,6 +543,7 @@ impl Office {
                 }
             }
             Told::Lost(why) => {
+                self.shut_since = None;
                 let why = spelt(&why);
                 error::warn(&format!("nobody can be shut out: {why}"), None);
                 self.alarms.raise("enforcer", "", why, now);

@@ -22,14 +22,16 @@ use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
 use fairban_store::roll::Keep;
 use fairban_store::state_dir::StateDir;
-use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
+use fairban_wall::{Calls, Capability, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
 use super::alarms::Alarms;
-use super::assistant::{self, Alarm, Assistant, JOURNAL, stored_cursor};
+use super::assistant::{self, Alarm, Assistant, stored_cursor};
+use super::bites::Way;
 use super::desk::{Action, CONFIRM_WITHIN, Desk, Entry, Mode};
 use super::doors::Doors;
 use super::enforcers::{self, Chosen};
 use super::floor::Floor;
+use super::helped::{self, JOURNAL};
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
 use super::office::{Facts, Inbox, Office, Signal};
@@ -65,6 +67,11 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     let floor = Floor::read(root, None);
     let helper = start_helper(&config, &plan, identity.as_ref())?;
     let (chosen, _) = enforcers::chosen(&config);
+    let way = Way {
+        kind: chosen.kind(),
+        ports: chosen.ports(&config),
+        grace: Span::secs(i64::from(args.grace_seconds)),
+    };
     let enforcer =
         chosen.clone().open().map_err(|error| environment("cannot start what shuts sources out", &error))?;
     let raised = close_walls(&config, &paths, &plan, &chosen, identity)?;
@@ -93,6 +100,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         enforcer,
         floor,
         confirm_within: args.confirm_within.map(|seconds| Span::secs(i64::from(seconds))),
+        way,
         root: root.to_owned(),
     })
 }
@@ -111,12 +119,26 @@ struct Started {
     enforcer: Box<dyn Enforcer>,
     floor: Floor,
     confirm_within: Option<Span>,
+    way: Way,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, root, .. } =
-        started;
+    let Started {
+        config,
+        paths,
+        plan,
+        raised,
+        dir,
+        key,
+        recovered,
+        signals,
+        helper,
+        enforcer,
+        way,
+        root,
+        ..
+    } = started;
     let (floor, confirm_within) = (started.floor, started.confirm_within);
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
@@ -146,7 +168,9 @@ fn start(started: Started) -> Done {
     let (resolved_sender, resolved) = unbounded();
     let (assistant_sender, assistant_orders) = unbounded();
     let alarm = Alarm::new().map_err(|error| environment("cannot wake threads", &error))?;
+    let helped = helped::Table::default();
     let assistant = helper.map(|mut helper| {
+        helped.set(helped::inputs(&plan));
         // Its first worker waits for its orders, so the place to go on from is not too late.
         let again = assistant::config(&config, &plan, stored_cursor(desk.inputs()));
         if let Err(error) = helper.reconfigure(again) {
@@ -154,7 +178,7 @@ fn start(started: Started) -> Done {
         }
         // Ours stays, for a channel without senders would wake who waits for it again and again.
         let senders = (feed_sender.clone(), resolved_sender.clone());
-        Assistant::new(helper, key, &readings.others, senders, assistant_orders, alarm.clone())
+        Assistant::new(helper, key, helped.clone(), senders, assistant_orders, alarm.clone())
     });
     let reader = Reader {
         follower,
@@ -167,6 +191,8 @@ fn start(started: Started) -> Done {
         left,
         batch: super::office::Feed { behind: true, ..Default::default() },
     };
+    let walls = told_walls(&raised);
+    let raised_told = raised.to_string();
     let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
     let reload = FromFiles {
         paths,
@@ -176,18 +202,15 @@ fn start(started: Started) -> Done {
         floor: floor.clone(),
         reader: order_sender.clone(),
         waker: waker.clone(),
+        readers: running.readers(),
+        raised,
     };
     let all_ports = reload.current.bans.all_ports.value;
     let engine = floor.added_to(engine_config(&reload.current), &reload.current);
     let settings = (engine, first_mode(&reload.current));
     let closed = closed_doors(&reload.current);
     let mut office = Office {
-        facts: Facts {
-            started: clock.now(),
-            walls: told_walls(&raised),
-            state_dir: shown(dir.path()),
-            closed,
-        },
+        facts: Facts { started: clock.now(), walls, state_dir: shown(dir.path()), closed },
         desk,
         keeper,
         recorder,
@@ -196,10 +219,13 @@ fn start(started: Started) -> Done {
         floor,
         sessions: Vec::new(),
         confirm_within: confirm_within.unwrap_or(CONFIRM_WITHIN),
+        way,
+        shut_since: None,
         publisher,
         timeline,
         clock: Box::new(clock),
         inputs,
+        helped,
         reload: Box::new(reload),
         alarms: Alarms::default(),
         health: fairban_parse::health::Health::default(),
@@ -222,7 +248,7 @@ fn start(started: Started) -> Done {
         sd_notify::NotifyState::Ready,
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
-    error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
+    error::note(&format!("fairban {} runs; {raised_told}", env!("CARGO_PKG_VERSION")));
     let stop_reading = || {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         let _ = order_sender.send(Order::Stop);
@@ -330,15 +356,13 @@ fn close_walls(
         ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"]
             .map(PathBuf::from)
             .into();
-    read.extend([paths.main.clone(), paths.drop_ins.clone()]);
+    // Editors replace a file: its folder is what a reload reads.
+    read.extend(std::path::absolute(&paths.main).ok().and_then(|main| Some(main.parent()?.to_owned())));
     read.extend(chosen.read().map(Path::to_owned));
     read.extend(Floor::folders());
     for input in &plan.inputs {
         match &input.source {
-            // Rotation makes new files: the folder is what is read.
-            InputSource::File(path) | InputSource::Pipe(path) => {
-                read.extend(path.parent().map(Path::to_owned))
-            }
+            InputSource::File(path) | InputSource::Pipe(path) => read.push(folder_of(path)),
             InputSource::Multilog(path) => read.push(path.clone()),
             InputSource::Journal(_) | InputSource::Syslog(_) => {}
         }
@@ -354,7 +378,8 @@ fn close_walls(
     }
     let wall = Wall {
         identity,
-        keep: Vec::new(),
+        // Only where the drop-in for logs that nothing else opens is installed.
+        keep: Some(Capability::ReadAnyFile).filter(|right| right.is_given()).into_iter().collect(),
         passed_on: false,
         read,
         write,
@@ -364,6 +389,14 @@ fn close_walls(
         denied: Denied::Fails,
     };
     wall.close().map_err(|error| environment("cannot give up rights", &error))
+}
+
+/// Rotation makes new files, and a pattern finds them: the folder is what is read, the last one that a pattern does not vary.
+fn folder_of(path: &Path) -> PathBuf {
+    let varies =
+        |folder: &Path| folder.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
+    let fixed = path.ancestors().skip(1).find(|folder| !varies(folder));
+    fixed.unwrap_or(Path::new("/")).to_owned()
 }
 
 fn told_walls(raised: &Raised) -> Walls {
@@ -382,13 +415,11 @@ fn told_walls(raised: &Raised) -> Walls {
         }
         LandlockState::Missing(why) => ToldWall { state: WallState::Down, remark: Some(Shown::of(why)) },
     };
-    let capabilities = if raised.capabilities.kept.is_empty() {
+    let kept: Vec<String> = raised.capabilities.kept.iter().map(ToString::to_string).collect();
+    let capabilities = if kept.is_empty() {
         ToldWall { state: WallState::Up, remark: None }
     } else {
-        ToldWall {
-            state: WallState::Partly,
-            remark: Some(Shown::of(format!("{:?}", raised.capabilities.kept))),
-        }
+        ToldWall { state: WallState::Partly, remark: Some(Shown::of(kept.join(" and "))) }
     };
     Walls { capabilities, landlock, seccomp: layer(&raised.seccomp) }
 }

@@ -68,7 +68,7 @@ enum Answers<'a> {
 impl<'a> Answers<'a> {
     /// The service; the database where none runs, and that is said.
     fn find(talk: &Talk, offline: Option<&'a mut dyn Offline>) -> Result<Answers<'a>, Failure> {
-        match (Client::connect(&talk.socket), offline) {
+        match (Client::connect(&talk.socket()?), offline) {
             (Ok(client), _) => Ok(Answers::Service(client)),
             (Err(error), Some(offline)) if error.is_not_running() => {
                 error::warn(&format!("{error}: this is what its database holds"), error.hint().as_deref());
@@ -104,7 +104,7 @@ impl<'a> Answers<'a> {
 
 /// Asks the service; nobody else can do it.
 fn order(talk: &Talk, request: &Request) -> Result<Response, Failure> {
-    let mut client = Client::connect(&talk.socket).map_err(|error| failure(&error))?;
+    let mut client = Client::connect(&talk.socket()?).map_err(|error| failure(&error))?;
     let answer = client.ask(request);
     if let (true, Err(ClientError::Refused(refusal))) = (talk.json, &answer) {
         print_line(&Response::Error(refusal.clone()))?;

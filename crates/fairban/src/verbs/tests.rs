@@ -39,7 +39,7 @@ impl Offline for Remembered {
 }
 
 fn talk() -> Talk {
-    Talk { json: false, socket: PathBuf::from("/nonexistent/control.sock") }
+    Talk { json: false, config: None, socket: Some(PathBuf::from("/nonexistent/control.sock")) }
 }
 
 #[test]

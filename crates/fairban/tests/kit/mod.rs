@@ -3,7 +3,8 @@
 
 #![allow(dead_code, reason = "each test program takes what it needs")]
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -52,13 +53,29 @@ impl Home {
         self.path("run/control.sock")
     }
 
+    /// Lets users without rights come as far as the socket.
+    pub(crate) fn open_to_all(&self) {
+        fs::set_permissions(self.dir.path(), Permissions::from_mode(0o755)).expect("it is ours");
+    }
+
     /// Starts the service; what it says is added to a file.
     pub(crate) fn start(&self, more: &[&str]) -> Service {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairban"));
+        command.args(["run", "--config"]).arg(self.path("fairban.toml")).args(more);
+        self.spawn(command)
+    }
+
+    /// Starts the service by another program, which changes who it is.
+    pub(crate) fn start_by(&self, program: &str, args: &[&str]) -> Service {
+        let mut command = Command::new(program);
+        command.args(args).args([env!("CARGO_BIN_EXE_fairban"), "run", "--config"]);
+        command.arg(self.path("fairban.toml"));
+        self.spawn(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> Service {
         let said = File::options().append(true).create(true).open(self.path("said")).expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_fairban"))
-            .args(["run", "--config"])
-            .arg(self.path("fairban.toml"))
-            .args(more)
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(said)
@@ -83,6 +100,16 @@ impl Home {
         args.extend(more);
         self.verb(&args)
     }
+}
+
+/// Whether we are root; where tests are run to decide something, we must be.
+pub(crate) fn is_root_or_skip() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    assert!(is_root || std::env::var("CI").as_deref() != Ok("true"), "this test needs root");
+    if !is_root {
+        println!("skipped: this test needs root");
+    }
+    is_root
 }
 
 /// As whom we run: as whom the service runs too.

@@ -85,5 +85,33 @@ fn what_others_take_away_is_put_back_and_told() {
         .wait_until(|status| status.alarms.iter().any(|alarm| alarm.name.as_str() == "firewall-changed"));
     let alarm = status.alarms.iter().find(|alarm| alarm.name.as_str() == "firewall-changed").unwrap();
     assert!(alarm.text.as_str().contains("(nft)"), "{alarm:?}");
+    // The whole state, for a person and for a program.
+    let text = String::from_utf8(host.verb(&["status"]).stdout)
+        .unwrap()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    for told in [
+        "Mode live: enforces",
+        "firewall-changed",
+        "(nft) changed the table in the kernel; repaired",
+        "Firewall nftables: ready, 1 prefix shut out",
+        &format!("Linux {release}"),
+        "paths: ",
+        "closes ports 22, 110, 143, 465, 587, 993, 995, 4190; 25 to who",
+        "never banned: ",
+        "repaired 1 times",
+        "bans reached the kernel in ",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let json = String::from_utf8(host.verb(&["status", "--json"]).stdout).unwrap();
+    for told in [
+        "\"enforcer\":{\"name\":\"nftables\",\"ready\":true,\"shut\":1,\"remarks\":[\"Linux ",
+        "\"name\":\"firewall-changed\"",
+    ] {
+        assert!(json.contains(told), "{told}: {json}");
+    }
     service.stop();
 }

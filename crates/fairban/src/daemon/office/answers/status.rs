@@ -135,8 +135,9 @@ impl Office {
                 remark: wrong.or(polling).map(Shown::of),
             }
         };
-        let more = inputs.len().saturating_sub(INPUT_ROWS_MAX) as u64;
-        (inputs.iter().take(INPUT_ROWS_MAX).map(row).collect(), more)
+        let helped = self.helped.told();
+        let more = (inputs.len() + helped.len()).saturating_sub(INPUT_ROWS_MAX) as u64;
+        (inputs.iter().map(row).chain(helped).take(INPUT_ROWS_MAX).collect(), more)
     }
 
     /// What has happened since the tally began, which may be later than what was asked for.
