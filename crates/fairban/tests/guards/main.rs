@@ -37,11 +37,12 @@ fn home(admins: &str) -> Home {
     home
 }
 
+/// A process of its own for each line, as sshd has for each connection.
+static PID: AtomicU32 = AtomicU32::new(4_000);
+
 fn says(home: &Home, text: &str) {
     let mut log = OpenOptions::new().append(true).open(home.path("log/auth.log")).unwrap();
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ");
-    // A process of its own for each, as sshd has for each connection.
-    static PID: AtomicU32 = AtomicU32::new(4_000);
     let pid = PID.fetch_add(1, Ordering::Relaxed);
     writeln!(log, "{now} mx sshd[{pid}]: {text}").unwrap();
 }
