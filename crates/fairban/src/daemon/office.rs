@@ -421,24 +421,23 @@ impl Office {
                 _ => {}
             }
         }
-        // First the doors: everything else can wait a millisecond.
+        // First the doors, then those who watch. The database's thread is woken last: where it is given the processor first,
+        // everybody else waits until its time slice ends, which is milliseconds.
         if enforced && !orders.is_empty() {
             self.doors.order(orders, None);
+        }
+        let told = || effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_)));
+        if self.publisher.is_watched() {
+            let events = told().filter_map(|effect| told::tail_event(effect, place, enforced));
+            events.for_each(|event| self.publisher.publish(&event));
+        }
+        if !self.behind {
+            told().for_each(|effect| error::log(&told::sentence(effect)));
         }
         if enforced {
             self.expect_silence(effects);
         }
         self.recorder.effects(seq, effects, &self.desk);
-        for effect in effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_))) {
-            if !self.behind {
-                error::log(&told::sentence(effect));
-            }
-            if self.publisher.is_watched()
-                && let Some(event) = told::tail_event(effect, place, enforced)
-            {
-                self.publisher.publish(&event);
-            }
-        }
     }
 
     /// Who is shut out should not be seen any more.
@@ -604,6 +603,16 @@ impl Office {
     /// # Errors
     /// The configuration is wrong; each complaint is in the text.
     pub(crate) fn reload_settings(&mut self) -> Result<(u64, Vec<String>), String> {
+        // Whoever waits for the end of a reload must know that it began; both are harmless where nobody does.
+        let begun =
+            [sd_notify::NotifyState::monotonic_usec_now().ok(), Some(sd_notify::NotifyState::Reloading)];
+        let _ = sd_notify::notify(&begun.into_iter().flatten().collect::<Vec<_>>());
+        let reloaded = self.try_reload();
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        reloaded
+    }
+
+    fn try_reload(&mut self) -> Result<(u64, Vec<String>), String> {
         let time = self.now();
         match self.reload.reload() {
             Ok(Settings { config, mode, remarks, all_ports, floor }) => {

@@ -8,7 +8,7 @@ use crate::host::{Host, Managed};
 use crate::net::{IMAP, wait_for};
 
 /// The `fairban-fw` that orders go to: the child of the parent that the service started.
-fn fw_of(service: u32) -> Option<u32> {
+pub(crate) fn fw_of(service: u32) -> Option<u32> {
     let only_child = |pid: u32| -> Option<u32> {
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
         children.split_whitespace().next()?.parse().ok()
@@ -16,7 +16,7 @@ fn fw_of(service: u32) -> Option<u32> {
     only_child(only_child(service)?)
 }
 
-fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
 }
 

@@ -80,8 +80,8 @@ fn an_order_is_done_when_it_is_answered_and_ends_by_itself() {
         assert!(!host.net.is_open(hit, IMAP) && host.net.is_open(beside, IMAP), "{prefix}");
         unban(&host, prefix, true);
         assert!(host.net.is_open(hit, IMAP), "{prefix}");
+        // Whether it is shut meanwhile is not asked: a busy machine is still asking when the ban is over.
         host.ban(prefix, 2);
-        assert!(!host.net.is_open(hit, IMAP), "{prefix}");
         wait_for("the ban is over", || host.net.is_open(hit, IMAP));
     }
     // Who is allowed is let in by the time the command returns, and not shut out afterwards.
