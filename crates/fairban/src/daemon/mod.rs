@@ -23,6 +23,7 @@ mod bites;
 mod desk;
 mod doors;
 mod enforcers;
+mod floor;
 mod helped;
 mod history;
 mod in_force;
@@ -36,7 +37,9 @@ mod reload;
 mod run;
 mod timeline;
 mod told;
+mod withheld;
 
+pub(crate) use self::assistant::program;
 pub(crate) use self::audit::audit;
 pub(crate) use self::bites::GRACE_SECONDS;
 pub(crate) use self::enforcers::{Chosen, chosen};
