@@ -30,6 +30,8 @@ pub struct Landlock {
     pub left_out: Vec<(PathBuf, String)>,
     /// Where files may be read: real paths.
     readable: Vec<PathBuf>,
+    /// Where they may be written too.
+    writable: Vec<PathBuf>,
 }
 
 /// How far Landlock stands.
@@ -72,11 +74,19 @@ impl fmt::Display for LandlockState {
 
 impl Landlock {
     pub(crate) fn may_read(&self, path: &Path) -> bool {
+        self.is_below(path, &self.readable)
+    }
+
+    pub(crate) fn may_write(&self, path: &Path) -> bool {
+        self.is_below(path, &self.writable)
+    }
+
+    fn is_below(&self, path: &Path, allowed: &[PathBuf]) -> bool {
         if matches!(self.state, LandlockState::Missing(_)) {
             return true;
         }
         let Some(real) = real_path(path) else { return false };
-        self.readable.iter().any(|readable| real.starts_with(readable))
+        allowed.iter().any(|allowed| real.starts_with(allowed))
     }
 }
 
@@ -95,6 +105,7 @@ pub(crate) struct Plan {
     tcp: Tcp,
     rules: Vec<(PathFd, BitFlags<AccessFs>)>,
     readable: Vec<PathBuf>,
+    writable: Vec<PathBuf>,
     widened: Vec<(PathBuf, PathBuf)>,
     left_out: Vec<(PathBuf, String)>,
 }
@@ -105,6 +116,7 @@ impl Plan {
             tcp: wall.tcp.clone(),
             rules: Vec::new(),
             readable: Vec::new(),
+            writable: Vec::new(),
             widened: Vec::new(),
             left_out: Vec::new(),
         };
@@ -144,6 +156,9 @@ impl Plan {
             Ok((fd, real, is_dir)) => {
                 let access = if is_dir { access } else { access & AccessFs::from_file(ABI_WANTED) };
                 self.rules.push((fd, access));
+                if access.contains(AccessFs::WriteFile) {
+                    self.writable.push(real.clone());
+                }
                 self.readable.push(real);
             }
             Err(error) => self.left_out.push((path.to_owned(), error.to_string())),
@@ -152,13 +167,14 @@ impl Plan {
 
     pub(crate) fn enforce(mut self) -> Landlock {
         let readable = std::mem::take(&mut self.readable);
+        let writable = std::mem::take(&mut self.writable);
         let widened = std::mem::take(&mut self.widened);
         let left_out = std::mem::take(&mut self.left_out);
         let state = match self.restrict() {
             Ok(status) => state(&status.ruleset, status.landlock),
             Err(error) => LandlockState::Missing(error.to_string()),
         };
-        Landlock { state, widened, left_out, readable }
+        Landlock { state, widened, left_out, readable, writable }
     }
 
     fn restrict(self) -> Result<RestrictionStatus, RulesetError> {
@@ -273,6 +289,7 @@ mod tests {
             widened: Vec::new(),
             left_out: Vec::new(),
             readable: vec![fs::canonicalize(&logs).unwrap()],
+            writable: Vec::new(),
         };
         let held = landlock(LandlockState::Enforced { abi: 6 });
         assert!(held.may_read(&logs));

@@ -162,10 +162,6 @@ pub(crate) struct RunArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct PanicArgs {
-    /// The configuration that names the state directory [default: /etc/fairban/fairban.toml]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-
     #[command(flatten)]
     pub(crate) talk: Talk,
 }

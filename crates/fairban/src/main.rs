@@ -48,9 +48,13 @@ fn main() -> ExitCode {
             Err(failure) => Err(failure),
         },
         Verb::TryInputs => check::answer(),
-        Verb::Panic(args) => panic::panic(&args),
-        Verb::Control(verb) => {
-            let mut record = offline();
+        Verb::Panic(mut args) => {
+            // Whatever the configuration is: nothing keeps us from letting everybody in.
+            let _ = verbs::settle_talk(&mut args.talk);
+            panic::panic(&args)
+        }
+        Verb::Control(mut verb) => {
+            let mut record = verbs::settle(&mut verb).map(|state| record(&state));
             verbs::run(&verb, record.as_mut().map(|record| record as &mut dyn verbs::Offline))
         }
         Verb::Completions { shell } => documents::completions(shell),
@@ -67,11 +71,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// The database of the service that would run; none where its configuration is wrong.
-fn offline() -> Option<daemon::Record> {
-    let loaded = config::Config::load(&config::Paths::new(None)).ok()?;
+/// What the service left in its state's folder.
+fn record(state: &std::path::Path) -> daemon::Record {
     let now = fairban_core::time::Time::from_micros(jiff::Timestamp::now().as_microsecond());
-    Some(daemon::Record::new(&loaded.config.state_dir.value.join("fairban.db"), now))
+    daemon::Record::new(state, now)
 }
 
 /// What verbs return.

@@ -24,15 +24,18 @@ mod doors;
 mod enforcers;
 mod helped;
 mod history;
+mod hours;
 mod in_force;
 mod intake;
 mod keeper;
+mod left;
 mod office;
 mod port25;
 mod reading;
 mod recorder;
 mod reload;
 mod run;
+mod since;
 mod timeline;
 mod told;
 

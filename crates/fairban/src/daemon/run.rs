@@ -15,14 +15,13 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
-use fairban_core::event::Service;
 use fairban_core::time::Time;
 use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
 use fairban_store::roll::Keep;
 use fairban_store::state_dir::StateDir;
-use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
+use fairban_wall::{Calls, Capability, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
 use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, stored_cursor};
@@ -40,7 +39,7 @@ use super::timeline::{Clock as _, SystemClock, Timeline};
 use crate::Done;
 use crate::accounts::Accounts;
 use crate::cli::RunArgs;
-use crate::config::{Config, InputSource, Paths};
+use crate::config::{self, Config, InputSource, Paths};
 use crate::error::{self, Failure, Kind, shown};
 use crate::input::live::{self, Plan};
 use crate::input::unpack;
@@ -117,6 +116,7 @@ fn start(started: Started) -> Done {
     let server = bind(&config)?;
     let (running, asked, publisher) =
         server.start().map_err(|error| environment("cannot listen to operators", &error))?;
+    let running = Arc::new(running);
     let (told, doors_told) = unbounded();
     let doors = Doors::start(enforcer, told).map_err(|error| environment("cannot start a thread", &error))?;
     let (notice_sender, notices) = unbounded();
@@ -169,8 +169,11 @@ fn start(started: Started) -> Done {
         root,
         helper: assistant.is_some().then(|| (assistant_sender.clone(), alarm.clone())),
         current: config,
+        sources: plan.inputs.iter().map(|input| input.source.clone()).collect(),
         reader: order_sender.clone(),
         waker: waker.clone(),
+        walls: raised.clone(),
+        control: Arc::clone(&running),
     };
     let all_ports = reload.current.bans.all_ports.value;
     let settings = (engine_config(&reload.current), first_mode(&reload.current));
@@ -189,7 +192,6 @@ fn start(started: Started) -> Done {
         reload: Box::new(reload),
         alarms: Alarms::default(),
         health: fairban_parse::health::Health::default(),
-        last_event: [None; Service::ALL.len()],
         behind: true,
         behind_each: [true, assistant.as_ref().is_some_and(Assistant::is_behind)],
         reads: BTreeMap::new(),
@@ -224,7 +226,8 @@ fn start(started: Started) -> Done {
     if let Some(Ok(assisting)) = assisting {
         let _ = assisting.join();
     }
-    running.stop();
+    // The last one who holds it: it answers whoever still waits, and removes its sockets.
+    drop(running);
     Ok(())
 }
 
@@ -316,7 +319,16 @@ fn close_walls(
         ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"]
             .map(PathBuf::from)
             .into();
-    read.extend([paths.main.clone(), paths.drop_ins.clone()]);
+    // An editor puts a new file in the place of the old one: the folder is what is read.
+    let main = fs::canonicalize(&paths.main).unwrap_or_else(|_| paths.main.clone());
+    read.extend(
+        [paths.main.parent(), main.parent(), Some(&paths.drop_ins)].into_iter().flatten().map(Path::to_owned),
+    );
+    for allow in &config.allow {
+        if let config::Allow::File(path) = &allow.value {
+            read.extend(path.parent().map(Path::to_owned));
+        }
+    }
     read.extend(chosen.read().map(Path::to_owned));
     for input in &plan.inputs {
         match &input.source {
@@ -337,9 +349,11 @@ fn close_walls(
             write.extend(path.parent().map(Path::to_owned));
         }
     }
+    // Kept only where who started us says so: systemd's AmbientCapabilities=. To be root is not to ask for it.
+    let keep = [Capability::ReadAnyFile].into_iter().filter(|capability| capability.is_ambient()).collect();
     let wall = Wall {
         identity,
-        keep: Vec::new(),
+        keep,
         passed_on: false,
         read,
         write,
@@ -370,10 +384,9 @@ fn told_walls(raised: &Raised) -> Walls {
     let capabilities = if raised.capabilities.kept.is_empty() {
         ToldWall { state: WallState::Up, remark: None }
     } else {
-        ToldWall {
-            state: WallState::Partly,
-            remark: Some(Shown::of(format!("{:?}", raised.capabilities.kept))),
-        }
+        let kept: Vec<String> = raised.capabilities.kept.iter().map(ToString::to_string).collect();
+        let remark = format!("{} alone, which its unit gives it", kept.join(" and "));
+        ToldWall { state: WallState::Partly, remark: Some(Shown::of(remark)) }
     };
     Walls { capabilities, landlock, seccomp: layer(&raised.seccomp) }
 }

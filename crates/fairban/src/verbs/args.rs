@@ -1,6 +1,6 @@
 //! The command lines of the verbs that talk to the running service.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use fairban_control::{About, Mode, Moment, Shown, TailKind};
@@ -10,7 +10,7 @@ use super::parse::{
     parse_about, parse_account, parse_length, parse_moment, parse_note, parse_since, parse_target,
 };
 
-/// Where the service listens unless its configuration says otherwise.
+/// Where the service listens unless its configuration says otherwise, or cannot be read by who asks.
 const SOCKET: &str = "/run/fairban/control.sock";
 
 const EXIT_CODES: &str = "\
@@ -114,9 +114,43 @@ pub(crate) struct Talk {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Where the service listens
-    #[arg(long, value_name = "PATH", default_value = SOCKET)]
-    pub(crate) socket: PathBuf,
+    /// Where the service listens [default: control.socket of the configuration]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// The configuration that names socket and state [default: /etc/fairban/fairban.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl Talk {
+    /// Where the service listens, once [`super::settle`] has looked; before, where it does by default.
+    pub(crate) fn socket(&self) -> &Path {
+        self.socket.as_deref().unwrap_or(Path::new(SOCKET))
+    }
+}
+
+impl ControlVerb {
+    /// How the verb reaches the service.
+    pub(super) fn talk(&mut self) -> &mut Talk {
+        match self {
+            ControlVerb::Status(talk)
+            | ControlVerb::Confirm(talk)
+            | ControlVerb::Reload(talk)
+            | ControlVerb::Allow(AllowArgs {
+                verb: Some(AllowVerb::List(talk) | AllowVerb::Remove { talk, .. }),
+                ..
+            }) => talk,
+            ControlVerb::Bans(args) => &mut args.talk,
+            ControlVerb::Ban(args) => &mut args.talk,
+            ControlVerb::Unban(args) => &mut args.talk,
+            ControlVerb::Allow(args) => &mut args.talk,
+            ControlVerb::Why(args) => &mut args.talk,
+            ControlVerb::Tail(args) => &mut args.talk,
+            ControlVerb::Mode(args) => &mut args.talk,
+            ControlVerb::Report(args) => &mut args.talk,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

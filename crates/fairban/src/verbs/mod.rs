@@ -1,7 +1,7 @@
 //! The verbs that talk to the running service, and to its database where it does not run.
 //!
 //! Each asks over the control socket, and renders what was answered: for a person within 80 columns, or as the JSON line
-//! that it is. Three of them only look (`status`, `bans`, `why`): where no service runs they ask an [`Offline`], with the same
+//! that it is. Four of them only look (`status`, `bans`, `why`, `report`): where no service runs they ask an [`Offline`], with the same
 //! questions, and the same code renders its answers.
 
 mod args;
@@ -15,10 +15,11 @@ mod tail;
 mod why;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use fairban_control::{
-    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, StatusReport,
-    WhyReport,
+    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, SinceReport,
+    StatusReport, WhyReport,
 };
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -26,6 +27,7 @@ use jiff::tz::TimeZone;
 pub(crate) use self::args::ControlVerb;
 pub(crate) use self::args::Talk;
 use crate::Done;
+use crate::config::{Config, Paths};
 use crate::error::{self, Failure, Kind};
 
 /// What can be told where no service runs: by its database.
@@ -35,6 +37,9 @@ pub(crate) trait Offline {
 
     /// A page of the bans that are in force by the clock, as [`Request::Bans`] asks for it.
     fn bans(&mut self, within: Option<IpNet>, after: Option<IpNet>, most: u32) -> Result<BansPage, Failure>;
+
+    /// What has happened, as [`Request::Report`] asks for it.
+    fn report(&mut self, since: Moment) -> Result<SinceReport, Failure>;
 
     /// What is known about somebody, as [`Request::Why`] asks for it; `None` if nothing.
     fn why(&mut self, about: &About, at: Option<Moment>) -> Result<Option<WhyReport>, Failure>;
@@ -53,8 +58,26 @@ pub(crate) fn run(verb: &ControlVerb, offline: Option<&mut dyn Offline>) -> Done
         ControlVerb::Mode(args) => orders::mode(args),
         ControlVerb::Confirm(talk) => orders::confirm(talk),
         ControlVerb::Reload(talk) => orders::reload(talk),
-        ControlVerb::Report(args) => report::report(args),
+        ControlVerb::Report(args) => report::report(args, offline),
     }
+}
+
+/// Finds out from the configuration what the command line leaves open: where the service listens. Returns where it keeps
+/// its state; `None` if the configuration is wrong, which concerns nobody but who needs it.
+pub(crate) fn settle(verb: &mut ControlVerb) -> Option<PathBuf> {
+    settle_talk(verb.talk())
+}
+
+/// The same of what a verb has in common with the others.
+pub(crate) fn settle_talk(talk: &mut Talk) -> Option<PathBuf> {
+    let loaded = Config::load(&Paths::new(talk.config.as_deref()));
+    if let (Err(_), Some(named)) = (&loaded, &talk.config) {
+        let text = format!("{} cannot be used: the usual places are tried", error::shown(named));
+        error::warn(&text, Some("fairban check --config says what is wrong with it"));
+    }
+    let config = loaded.ok()?.config;
+    talk.socket.get_or_insert(config.control.socket.value);
+    Some(config.state_dir.value)
 }
 
 /// Who answers.
@@ -66,10 +89,10 @@ enum Answers<'a> {
 impl<'a> Answers<'a> {
     /// The service; the database where none runs, and that is said.
     fn find(talk: &Talk, offline: Option<&'a mut dyn Offline>) -> Result<Answers<'a>, Failure> {
-        match (Client::connect(&talk.socket), offline) {
+        match (Client::connect(talk.socket()), offline) {
             (Ok(client), _) => Ok(Answers::Service(client)),
             (Err(error), Some(offline)) if error.is_not_running() => {
-                error::warn(&format!("{error}: this is what its database holds"), error.hint().as_deref());
+                error::warn(&format!("{error}: this is what it left"), error.hint().as_deref());
                 Ok(Answers::Database(offline))
             }
             (Err(error), _) => Err(failure(&error)),
@@ -92,6 +115,9 @@ impl<'a> Answers<'a> {
                     None => Response::NothingKnown { about: show::about(about) },
                 })
             }
+            (Answers::Database(offline), Request::Report { since }) => {
+                offline.report(*since).map(|report| Response::Report(Box::new(report)))
+            }
             (Answers::Database(_), request) => {
                 let message = format!("a database cannot answer `{}`", request.name());
                 Err(Failure::new(Kind::Internal, message))
@@ -102,7 +128,7 @@ impl<'a> Answers<'a> {
 
 /// Asks the service; nobody else can do it.
 fn order(talk: &Talk, request: &Request) -> Result<Response, Failure> {
-    let mut client = Client::connect(&talk.socket).map_err(|error| failure(&error))?;
+    let mut client = Client::connect(talk.socket()).map_err(|error| failure(&error))?;
     let answer = client.ask(request);
     if let (true, Err(ClientError::Refused(refusal))) = (talk.json, &answer) {
         print_line(&Response::Error(refusal.clone()))?;

@@ -54,9 +54,15 @@ impl Home {
 
     /// Starts the service; what it says is added to a file.
     pub(crate) fn start(&self, more: &[&str]) -> Service {
+        self.start_under(&[], more)
+    }
+
+    /// The same, started by another program, which it replaces.
+    pub(crate) fn start_under(&self, starter: &[&str], more: &[&str]) -> Service {
         let said = File::options().append(true).create(true).open(self.path("said")).expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_fairban"))
-            .args(["run", "--config"])
+        let words = [starter, &[env!("CARGO_BIN_EXE_fairban"), "run", "--config"]].concat();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .arg(self.path("fairban.toml"))
             .args(more)
             .stdin(Stdio::null())
@@ -72,9 +78,13 @@ impl Home {
         String::from_utf8_lossy(&fs::read(self.path("said")).unwrap_or_default()).into_owned()
     }
 
-    /// Runs a verb.
+    /// Runs a verb, in this folder.
     pub(crate) fn verb(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_fairban")).args(args).output().expect("the program starts")
+        Command::new(env!("CARGO_BIN_EXE_fairban"))
+            .current_dir(&self.dir)
+            .args(args)
+            .output()
+            .expect("the program starts")
     }
 
     pub(crate) fn audit(&self, more: &[&str]) -> Output {
