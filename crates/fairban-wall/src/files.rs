@@ -30,8 +30,6 @@ pub struct Landlock {
     pub left_out: Vec<(PathBuf, String)>,
     /// Where files may be read: real paths.
     readable: Vec<PathBuf>,
-    /// Where they may be written too.
-    writable: Vec<PathBuf>,
 }
 
 /// How far Landlock stands.
@@ -74,19 +72,11 @@ impl fmt::Display for LandlockState {
 
 impl Landlock {
     pub(crate) fn may_read(&self, path: &Path) -> bool {
-        self.is_below(path, &self.readable)
-    }
-
-    pub(crate) fn may_write(&self, path: &Path) -> bool {
-        self.is_below(path, &self.writable)
-    }
-
-    fn is_below(&self, path: &Path, allowed: &[PathBuf]) -> bool {
         if matches!(self.state, LandlockState::Missing(_)) {
             return true;
         }
         let Some(real) = real_path(path) else { return false };
-        allowed.iter().any(|allowed| real.starts_with(allowed))
+        self.readable.iter().any(|readable| real.starts_with(readable))
     }
 }
 
@@ -105,7 +95,6 @@ pub(crate) struct Plan {
     tcp: Tcp,
     rules: Vec<(PathFd, BitFlags<AccessFs>)>,
     readable: Vec<PathBuf>,
-    writable: Vec<PathBuf>,
     widened: Vec<(PathBuf, PathBuf)>,
     left_out: Vec<(PathBuf, String)>,
 }
@@ -116,7 +105,6 @@ impl Plan {
             tcp: wall.tcp.clone(),
             rules: Vec::new(),
             readable: Vec::new(),
-            writable: Vec::new(),
             widened: Vec::new(),
             left_out: Vec::new(),
         };
@@ -156,9 +144,6 @@ impl Plan {
             Ok((fd, real, is_dir)) => {
                 let access = if is_dir { access } else { access & AccessFs::from_file(ABI_WANTED) };
                 self.rules.push((fd, access));
-                if access.contains(AccessFs::WriteFile) {
-                    self.writable.push(real.clone());
-                }
                 self.readable.push(real);
             }
             Err(error) => self.left_out.push((path.to_owned(), error.to_string())),
@@ -167,14 +152,13 @@ impl Plan {
 
     pub(crate) fn enforce(mut self) -> Landlock {
         let readable = std::mem::take(&mut self.readable);
-        let writable = std::mem::take(&mut self.writable);
         let widened = std::mem::take(&mut self.widened);
         let left_out = std::mem::take(&mut self.left_out);
         let state = match self.restrict() {
             Ok(status) => state(&status.ruleset, status.landlock),
             Err(error) => LandlockState::Missing(error.to_string()),
         };
-        Landlock { state, widened, left_out, readable, writable }
+        Landlock { state, widened, left_out, readable }
     }
 
     fn restrict(self) -> Result<RestrictionStatus, RulesetError> {
@@ -289,7 +273,6 @@ mod tests {
             widened: Vec::new(),
             left_out: Vec::new(),
             readable: vec![fs::canonicalize(&logs).unwrap()],
-            writable: Vec::new(),
         };
         let held = landlock(LandlockState::Enforced { abi: 6 });
         assert!(held.may_read(&logs));

@@ -29,9 +29,9 @@ pub enum Capability {
 }
 
 impl Capability {
-    /// Whether who started us gave us this one to hand on to all that we start: systemd's `AmbientCapabilities=` does.
-    pub fn is_ambient(self) -> bool {
-        ambient::is_supported() && ambient::is_set(self.cap()) == Some(true)
+    /// Whether who started this process gave it on purpose, to a user who has no rights of root: it is ambient.
+    pub fn is_given(self) -> bool {
+        ambient::is_set(self.cap()) == Some(true)
     }
 
     fn cap(self) -> Cap {

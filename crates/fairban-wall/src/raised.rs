@@ -83,11 +83,6 @@ impl Raised {
     pub fn may_read(&self, path: &Path) -> bool {
         self.landlock.may_read(path)
     }
-
-    /// The same for writing, and for making files and sockets.
-    pub fn may_write(&self, path: &Path) -> bool {
-        self.landlock.may_write(path)
-    }
 }
 
 impl fmt::Display for Raised {

@@ -155,6 +155,10 @@ pub(crate) struct RunArgs {
     #[arg(long, hide = true)]
     pub(crate) keep_journal: bool,
 
+    /// Wonder about a banned source's lines after so many seconds
+    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = crate::daemon::GRACE_SECONDS)]
+    pub(crate) grace_seconds: u32,
+
     /// Make a snapshot after so many bytes of journal
     #[arg(long, hide = true, value_name = "BYTES", default_value_t = crate::daemon::ROLL_AFTER_BYTES)]
     pub(crate) roll_after_bytes: u64,

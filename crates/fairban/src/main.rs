@@ -22,6 +22,7 @@ mod tally;
 mod verbs;
 mod when;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -48,13 +49,9 @@ fn main() -> ExitCode {
             Err(failure) => Err(failure),
         },
         Verb::TryInputs => check::answer(),
-        Verb::Panic(mut args) => {
-            // Whatever the configuration is: nothing keeps us from letting everybody in.
-            let _ = verbs::settle_talk(&mut args.talk);
-            panic::panic(&args)
-        }
-        Verb::Control(mut verb) => {
-            let mut record = verbs::settle(&mut verb).map(|state| record(&state));
+        Verb::Panic(args) => panic::panic(&args),
+        Verb::Control(verb) => {
+            let mut record = offline(verb.talk().config.as_deref());
             verbs::run(&verb, record.as_mut().map(|record| record as &mut dyn verbs::Offline))
         }
         Verb::Completions { shell } => documents::completions(shell),
@@ -71,10 +68,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the service left in its state's folder.
-fn record(state: &std::path::Path) -> daemon::Record {
+/// What the service left that would run; none where its configuration is wrong.
+fn offline(config: Option<&Path>) -> Option<daemon::Record> {
+    let loaded = config::Config::load(&config::Paths::new(config)).ok()?;
     let now = fairban_core::time::Time::from_micros(jiff::Timestamp::now().as_microsecond());
-    daemon::Record::new(state, now)
+    Some(daemon::Record::new(&loaded.config.state_dir.value, now))
 }
 
 /// What verbs return.

@@ -24,7 +24,7 @@ pub(crate) const NOTE: &str = "panic";
 pub(crate) fn panic(args: &PanicArgs) -> Done {
     // What is wrong with the kernel the second time is wrong.
     let _ = remove_everything();
-    let told = tell_service(args.talk.socket());
+    let told = tell_service(&args.talk.socket()?);
     let removed = remove_everything();
     let mut remarks = Vec::new();
     if let Err(error) = &told {

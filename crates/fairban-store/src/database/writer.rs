@@ -18,6 +18,10 @@ use super::{Clock, Database, Entry, Error, MovedAside, Options};
 /// Entries in one transaction.
 const BATCH_MAX: usize = 512;
 
+/// The first entry waits so long for others: too short for anybody to miss it, and long enough for those who were told of
+/// the same verdict to have the processor first.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// The longest pause between two tries.
 const RETRY_MAX: Duration = Duration::from_secs(60);
 
@@ -283,6 +287,7 @@ impl Worker {
             Err(RecvTimeoutError::Disconnected) => return false,
         };
         let mut taken = 0;
+        let end = self.clock.elapsed() + GATHER;
         while let Some(message) = next {
             match message {
                 Message::Entry(entry) => self.backlog.push_back(entry),
@@ -296,7 +301,9 @@ impl Worker {
                 }
             }
             taken += 1;
-            next = if taken < BATCH_MAX { self.receiver.try_recv().ok() } else { None };
+            // Who has hung up is noticed the next time.
+            let wait = end.saturating_sub(self.clock.elapsed());
+            next = if taken < BATCH_MAX { self.receiver.recv_timeout(wait).ok() } else { None };
         }
         true
     }

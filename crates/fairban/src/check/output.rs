@@ -119,7 +119,7 @@ impl Output {
             ("configuration", files),
             ("inputs tried as", tried),
             ("begins in", format!("{} mode, unless its state says otherwise", config.mode.value.name())),
-            ("enforcer", daemon::chosen(config).0.name().to_owned()),
+            ("enforcer", daemon::chosen(config).0.kind().name().to_owned()),
             ("state", path_name(&config.state_dir.value)),
             ("control", format!("{}: {act} may act", path_name(&config.control.socket.value))),
             ("bans", lengths(&config.ban_lengths())),

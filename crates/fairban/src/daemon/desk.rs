@@ -429,9 +429,9 @@ impl Desk {
         &self.state.bans
     }
 
-    /// Whether a ban of `prefix` closes the port of others' mail too.
-    pub(crate) fn closes_smtp(&self, prefix: &IpNet) -> bool {
-        self.state.port25.is_closed_to(prefix, self.engine.now())
+    /// Since when a ban of `prefix` closes the port of others' mail too, if it does.
+    pub(crate) fn closes_smtp(&self, prefix: &IpNet) -> Option<Time> {
+        self.state.port25.closed_since(prefix, self.engine.now())
     }
 
     pub(crate) fn allowed(&self) -> &BTreeMap<IpNet, Allowed> {

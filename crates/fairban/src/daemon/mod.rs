@@ -19,6 +19,7 @@
 mod alarms;
 mod assistant;
 mod audit;
+mod bites;
 mod desk;
 mod doors;
 mod enforcers;
@@ -40,6 +41,7 @@ mod timeline;
 mod told;
 
 pub(crate) use self::audit::audit;
+pub(crate) use self::bites::GRACE_SECONDS;
 pub(crate) use self::enforcers::{Chosen, chosen};
 pub(crate) use self::history::Record;
 pub(crate) use self::keeper::ROLL_AFTER_BYTES;

@@ -22,6 +22,7 @@ use fairban_store::database::Notice;
 use ipnet::IpNet;
 
 use super::alarms::Alarms;
+use super::bites::{Carried, Way};
 use super::desk::{Action, By, Desk, Entry, InputNumber, Mode};
 use super::doors::{Callback, Doors, Told};
 use super::helped::Table;
@@ -107,6 +108,9 @@ pub(crate) struct Office {
     pub(crate) doors: Doors,
     /// Bans close everything.
     pub(crate) all_ports: bool,
+    pub(crate) way: Way,
+    /// Since then whoever shuts out has known all bans, without a break.
+    pub(crate) shut_since: Option<Time>,
     pub(crate) publisher: Publisher,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) timeline: Timeline,
@@ -387,26 +391,51 @@ impl Office {
                 Effect::Seen(seen) if is_kept_out_smtp(seen) => {
                     // A ban that left port 25 open closes it now, if it should.
                     let around = self.desk.bans().around(seen.source);
-                    let around = around.filter(|(prefix, _)| self.desk.closes_smtp(prefix));
+                    let around = around.filter(|(prefix, _)| self.desk.closes_smtp(prefix).is_some());
                     let again = around.filter_map(|(prefix, ban)| self.shut(prefix, ban.until, now));
                     orders.extend(again.map(DoorOrder::Ban));
                 }
                 _ => {}
             }
         }
-        // First the doors: everything else can wait a millisecond.
+        // First the doors, then those who watch. The database's thread is woken last: where it is given the processor first,
+        // everybody else waits until its time slice ends, which is milliseconds.
         if enforced && !orders.is_empty() {
             self.doors.order(orders, None);
         }
+        let told = || effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_)));
+        if self.publisher.is_watched() {
+            let events = told().filter_map(|effect| told::tail_event(effect, place, enforced));
+            events.for_each(|event| self.publisher.publish(&event));
+        }
+        if !self.behind {
+            told().for_each(|effect| error::log(&told::sentence(effect)));
+        }
+        if enforced {
+            self.expect_silence(effects);
+        }
         self.recorder.effects(seq, effects, &self.desk);
-        for effect in effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_))) {
-            if !self.behind {
-                error::log(&told::sentence(effect));
-            }
-            if self.publisher.is_watched()
-                && let Some(event) = told::tail_event(effect, place, enforced)
-            {
-                self.publisher.publish(&event);
+    }
+
+    /// Who is shut out should not be seen any more.
+    fn expect_silence(&mut self, effects: &[Effect]) {
+        let Some(shut_since) = self.shut_since else { return };
+        for effect in effects {
+            let Effect::Seen(seen) = effect else { continue };
+            let complaints = self.desk.bans().around(seen.source).filter_map(|(prefix, ban)| {
+                let carried = Carried {
+                    prefix,
+                    since: ban.from.max(shut_since),
+                    closes_smtp: self.desk.closes_smtp(&prefix),
+                    closes_all: self.all_ports,
+                };
+                self.way.complaint(seen, &carried).map(|complaint| (prefix, complaint))
+            });
+            for (prefix, complaint) in complaints.collect::<Vec<_>>() {
+                if self.alarms.raise("ban-without-effect", &prefix.to_string(), complaint.clone(), seen.time)
+                {
+                    error::warn(&complaint, None);
+                }
             }
         }
     }
@@ -435,7 +464,7 @@ impl Office {
 
     /// A ban as an order, with the seconds that are left of it; `None` if nothing is.
     pub(crate) fn shut(&self, prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
-        let doors = match (self.all_ports, self.desk.closes_smtp(&prefix)) {
+        let doors = match (self.all_ports, self.desk.closes_smtp(&prefix).is_some()) {
             (true, _) => Close::All,
             (false, true) => Close::LoginsAndSmtp,
             (false, false) => Close::Logins,
@@ -453,11 +482,13 @@ impl Office {
         bans.sort_by_key(|(_, ban)| std::cmp::Reverse(ban.id));
         let all: Vec<Shut> =
             bans.into_iter().filter_map(|(prefix, ban)| self.shut(*prefix, ban.until, now)).collect();
+        self.shut_since = Some(now);
         self.doors.order(vec![DoorOrder::Sync(all)], then);
     }
 
     /// Opens everything.
     pub(crate) fn open_all(&mut self) {
+        self.shut_since = None;
         self.doors.order(vec![DoorOrder::Sync(Vec::new())], None);
     }
 
@@ -475,6 +506,7 @@ impl Office {
                 }
             }
             Told::Lost(why) => {
+                self.shut_since = None;
                 let why = spelt(&why);
                 error::warn(&format!("nobody can be shut out: {why}"), None);
                 self.alarms.raise("enforcer", "", why, now);
@@ -524,6 +556,16 @@ impl Office {
     /// # Errors
     /// The configuration is wrong; each complaint is in the text.
     pub(crate) fn reload_settings(&mut self) -> Result<(u64, Vec<String>), String> {
+        // Whoever waits for the end of a reload must know that it began; both are harmless where nobody does.
+        let begun =
+            [sd_notify::NotifyState::monotonic_usec_now().ok(), Some(sd_notify::NotifyState::Reloading)];
+        let _ = sd_notify::notify(&begun.into_iter().flatten().collect::<Vec<_>>());
+        let reloaded = self.try_reload();
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        reloaded
+    }
+
+    fn try_reload(&mut self) -> Result<(u64, Vec<String>), String> {
         let time = self.now();
         match self.reload.reload() {
             Ok(Settings { config, mode, remarks, all_ports }) => {

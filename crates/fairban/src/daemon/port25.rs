@@ -37,39 +37,42 @@ impl Port25 {
         }
     }
 
-    /// Whether a ban of `prefix` closes port 25.
-    pub(crate) fn is_closed_to(&self, prefix: &IpNet, now: Time) -> bool {
-        self.tried.has(prefix, now) && !self.mailed.has(prefix, now)
+    /// Since when a ban of `prefix` closes port 25, if it does.
+    pub(crate) fn closed_since(&self, prefix: &IpNet, now: Time) -> Option<Time> {
+        self.tried.first(prefix, now).filter(|_| self.mailed.first(prefix, now).is_none())
     }
 }
 
 /// Addresses, and when they were seen last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Recent {
-    by_address: BTreeMap<IpAddr, Time>,
+    /// First and last.
+    by_address: BTreeMap<IpAddr, (Time, Time)>,
+    /// Last.
     by_time: BTreeSet<(Time, IpAddr)>,
 }
 
 impl Recent {
     fn note(&mut self, address: IpAddr, time: Time) {
         let before = self.by_address.get(&address).copied();
-        if before.is_some_and(|before| before >= time) {
+        if before.is_some_and(|(_, last)| last >= time) {
             return;
         }
-        if let Some(before) = before {
-            self.by_time.remove(&(before, address));
+        if let Some((_, last)) = before {
+            self.by_time.remove(&(last, address));
         } else if self.by_address.len() >= ADDRESSES_MAX
             && let Some((_, oldest)) = self.by_time.pop_first()
         {
             self.by_address.remove(&oldest);
         }
-        self.by_address.insert(address, time);
+        self.by_address.insert(address, (before.map_or(time, |(first, _)| first), time));
         self.by_time.insert((time, address));
     }
 
-    fn has(&self, prefix: &IpNet, now: Time) -> bool {
+    /// When the first of those in `prefix` was seen first, if any was seen in the last month.
+    fn first(&self, prefix: &IpNet, now: Time) -> Option<Time> {
         let within = self.by_address.range(prefix.network()..=prefix.broadcast());
-        within.into_iter().any(|(_, time)| now.since(*time) <= MONTH)
+        within.filter(|(_, (_, last))| now.since(*last) <= MONTH).map(|(_, (first, _))| *first).min()
     }
 }
 
@@ -95,12 +98,14 @@ mod tests {
         port.note(&event(Tells::Attempt, "2001:db8::7", now));
         port.note(&event(Tells::Mail, "2001:db8::8", now.minus(Span::days(29))));
         port.note(&AuthEvent { protocol: Protocol::Imap, ..event(Tells::Attempt, "198.51.100.7", now) });
-        let closed = |port: &Port25, text: &str, now| port.is_closed_to(&net(text), now);
+        let closed = |port: &Port25, text: &str, now| port.closed_since(&net(text), now).is_some();
         assert!(closed(&port, "192.0.2.7/32", now) && closed(&port, "192.0.2.0/24", now));
         assert!(!closed(&port, "192.0.2.8/32", now) && !closed(&port, "198.51.100.7/32", now));
         assert!(closed(&port, "2001:db8::7/128", now) && !closed(&port, "2001:db8::/64", now));
         assert!(closed(&port, "2001:db8::/64", now.plus(Span::days(2))));
         assert!(!closed(&port, "192.0.2.7/32", now.plus(Span::days(31))));
+        port.note(&event(Tells::Attempt, "192.0.2.7", now.plus(Span::days(1))));
+        assert_eq!(port.closed_since(&net("192.0.2.7/32"), now.plus(Span::days(31))), Some(now));
         port.note(&event(Tells::Mail, "192.0.2.7", now));
         assert!(!closed(&port, "192.0.2.7/32", now));
     }

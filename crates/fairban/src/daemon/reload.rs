@@ -1,10 +1,9 @@
 //! The configuration as the running service takes it, again and again.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use fairban_control::Running;
+use fairban_control::Readers;
 use fairban_core::engine::Config as EngineConfig;
 use fairban_follow::{Source, Waker};
 use fairban_wall::Raised;
@@ -41,15 +40,13 @@ pub(crate) struct FromFiles {
     pub(crate) paths: Paths,
     pub(crate) root: PathBuf,
     pub(crate) current: Config,
-    /// What is read by it.
-    pub(crate) sources: Vec<InputSource>,
     pub(crate) reader: Sender<Order>,
     pub(crate) waker: Waker,
     /// How the helper is told, if there is one.
     pub(crate) helper: Option<(Sender<assistant::Order>, Alarm)>,
-    /// They never open again: what lies outside needs a restart.
-    pub(crate) walls: Raised,
-    pub(crate) control: Arc<Running>,
+    pub(crate) readers: Readers,
+    /// The walls, which never open again.
+    pub(crate) raised: Raised,
 }
 
 impl Reload for FromFiles {
@@ -58,15 +55,15 @@ impl Reload for FromFiles {
             let told: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
             told.join("; ")
         })?;
-        let mut plan = live::plan(&loaded.config, &self.root);
-        let outside = self.outside(&mut plan)?;
         let changes = config::diff(&self.current, &loaded.config);
         let mut remarks: Vec<String> = changes
             .iter()
             .filter(|change| change.applies == Applies::Restart)
             .map(|change| format!("{} takes effect when the service is started again", change.key))
             .collect();
-        remarks.extend(outside);
+        let plan = live::plan(&loaded.config, &self.root);
+        remarks.extend(self.walled_off(&plan));
+        self.readers.allow(loaded.config.control.status_for_all.value);
         let (sources, readings) = sources(&plan);
         // The reader ends only when the service does.
         let _ = self.reader.send(Order::Follow(sources, readings));
@@ -85,8 +82,6 @@ impl Reload for FromFiles {
             }
             None => {}
         }
-        self.control.allow_readers(loaded.config.control.status_for_all.value);
-        self.sources = plan.inputs.into_iter().map(|input| input.source).collect();
         self.current = loaded.config;
         Ok(Settings {
             config: engine_config(&self.current),
@@ -98,55 +93,23 @@ impl Reload for FromFiles {
 }
 
 impl FromFiles {
-    /// Takes inputs out of the plan that were found where the walls do not let us read, and tells of them.
-    ///
-    /// # Errors
-    /// A configured one is there: the operator wants it, so nothing of the configuration is taken without it.
-    fn outside(&self, plan: &mut Plan) -> Result<Vec<String>, String> {
-        let is_outside =
-            |source: &InputSource| !self.sources.contains(source) && !reaches(&self.walls, source);
-        let named = |found: bool| {
-            let inputs = plan.inputs.iter().filter(move |input| input.origin.is_none() == found);
-            inputs.map(|input| &input.source).filter(|source| is_outside(source)).filter_map(place)
-        };
-        let configured: Vec<String> = named(false).map(shown).collect();
-        if !configured.is_empty() {
-            return Err(format!(
-                "restart needed: the walls that went up at the start do not let the service reach {}; restart it, and it \
-                 reads on where it was",
-                configured.join(", ")
-            ));
-        }
-        let found =
-            named(true).map(|path| format!("{} is read when the service is started again", shown(path)));
-        let remarks = found.collect();
-        plan.inputs.retain(|input| !is_outside(&input.source));
-        Ok(remarks)
-    }
-}
-
-/// Whether the walls let us read an input, and make its socket.
-fn reaches(walls: &Raised, source: &InputSource) -> bool {
-    let Some(path) = place(source) else { return true };
-    match source {
-        InputSource::Syslog(_) => path.parent().is_some_and(|folder| walls.may_write(folder)),
-        // Rotation makes new files in its folder; of a pattern, what stands before its first sign.
-        InputSource::File(_) | InputSource::Pipe(_) => {
-            let folder = path.ancestors().skip(1).find(|folder| !is_pattern(folder));
-            folder.is_none_or(|folder| walls.may_read(folder)) && (is_pattern(path) || walls.may_read(path))
-        }
-        _ => walls.may_read(path),
-    }
-}
-
-/// Where an input stands in the file system; `None` for what the helper reads.
-fn place(source: &InputSource) -> Option<&Path> {
-    match source {
-        InputSource::File(path)
-        | InputSource::Multilog(path)
-        | InputSource::Pipe(path)
-        | InputSource::Syslog(Listen::Unix(path)) => Some(path),
-        InputSource::Syslog(_) | InputSource::Journal(_) => None,
+    /// What the service shut itself off from when it started. It is followed all the same: `status` shows that it cannot
+    /// be read, and the next start begins where reading stopped.
+    fn walled_off(&self, plan: &Plan) -> Vec<String> {
+        let paths = plan.inputs.iter().filter_map(|input| match &input.source {
+            InputSource::File(path) | InputSource::Pipe(path) | InputSource::Multilog(path) => Some(path),
+            InputSource::Syslog(_) | InputSource::Journal(_) => None,
+        });
+        let closed = paths.filter(|path| !self.raised.may_read(path));
+        closed
+            .map(|path| {
+                format!(
+                    "{} lies outside of what the service may read since it was started; it is read once the service is \
+                     started again",
+                    shown(path)
+                )
+            })
+            .collect()
     }
 }
 

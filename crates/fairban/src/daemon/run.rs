@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
-use fairban_core::time::Time;
+use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
@@ -25,6 +25,7 @@ use fairban_wall::{Calls, Capability, Denied, Identity, LandlockState, Layer, Ra
 
 use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, stored_cursor};
+use super::bites::Way;
 use super::desk::{Action, Desk, Entry, Mode};
 use super::doors::Doors;
 use super::enforcers::{self, Chosen};
@@ -63,6 +64,11 @@ pub(crate) fn run(args: &RunArgs) -> Done {
     let identity = prepare_folders(&config)?;
     let helper = start_helper(&config, &plan, identity.as_ref())?;
     let (chosen, _) = enforcers::chosen(&config);
+    let way = Way {
+        kind: chosen.kind(),
+        ports: chosen.ports(&config),
+        grace: Span::secs(i64::from(args.grace_seconds)),
+    };
     let enforcer =
         chosen.clone().open().map_err(|error| environment("cannot start what shuts sources out", &error))?;
     let raised = close_walls(&config, &paths, &plan, &chosen, identity)?;
@@ -89,6 +95,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         signals,
         helper,
         enforcer,
+        way,
         root: root.to_owned(),
     })
 }
@@ -105,18 +112,18 @@ struct Started {
     signals: crossbeam_channel::Receiver<Signal>,
     helper: Option<Helper>,
     enforcer: Box<dyn Enforcer>,
+    way: Way,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, root } =
+    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, way, root } =
         started;
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
     let server = bind(&config)?;
     let (running, asked, publisher) =
         server.start().map_err(|error| environment("cannot listen to operators", &error))?;
-    let running = Arc::new(running);
     let (told, doors_told) = unbounded();
     let doors = Doors::start(enforcer, told).map_err(|error| environment("cannot start a thread", &error))?;
     let (notice_sender, notices) = unbounded();
@@ -163,27 +170,30 @@ fn start(started: Started) -> Done {
         left,
         batch: super::office::Feed { behind: true, ..Default::default() },
     };
+    let walls = told_walls(&raised);
+    let raised_told = raised.to_string();
     let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
     let reload = FromFiles {
         paths,
         root,
         helper: assistant.is_some().then(|| (assistant_sender.clone(), alarm.clone())),
         current: config,
-        sources: plan.inputs.iter().map(|input| input.source.clone()).collect(),
         reader: order_sender.clone(),
         waker: waker.clone(),
-        walls: raised.clone(),
-        control: Arc::clone(&running),
+        readers: running.readers(),
+        raised,
     };
     let all_ports = reload.current.bans.all_ports.value;
     let settings = (engine_config(&reload.current), first_mode(&reload.current));
     let mut office = Office {
-        facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
+        facts: Facts { started: clock.now(), walls, state_dir: shown(dir.path()) },
         desk,
         keeper,
         recorder,
         doors,
         all_ports,
+        way,
+        shut_since: None,
         publisher,
         timeline,
         clock: Box::new(clock),
@@ -210,7 +220,7 @@ fn start(started: Started) -> Done {
         sd_notify::NotifyState::Ready,
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
-    error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
+    error::note(&format!("fairban {} runs; {raised_told}", env!("CARGO_PKG_VERSION")));
     let stop_reading = || {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         let _ = order_sender.send(Order::Stop);
@@ -226,8 +236,7 @@ fn start(started: Started) -> Done {
     if let Some(Ok(assisting)) = assisting {
         let _ = assisting.join();
     }
-    // The last one who holds it: it answers whoever still waits, and removes its sockets.
-    drop(running);
+    running.stop();
     Ok(())
 }
 
@@ -319,11 +328,8 @@ fn close_walls(
         ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"]
             .map(PathBuf::from)
             .into();
-    // An editor puts a new file in the place of the old one: the folder is what is read.
-    let main = fs::canonicalize(&paths.main).unwrap_or_else(|_| paths.main.clone());
-    read.extend(
-        [paths.main.parent(), main.parent(), Some(&paths.drop_ins)].into_iter().flatten().map(Path::to_owned),
-    );
+    // Editors replace a file: its folder is what a reload reads.
+    read.extend(std::path::absolute(&paths.main).ok().and_then(|main| Some(main.parent()?.to_owned())));
     for allow in &config.allow {
         if let config::Allow::File(path) = &allow.value {
             read.extend(path.parent().map(Path::to_owned));
@@ -332,10 +338,7 @@ fn close_walls(
     read.extend(chosen.read().map(Path::to_owned));
     for input in &plan.inputs {
         match &input.source {
-            // Rotation makes new files: the folder is what is read.
-            InputSource::File(path) | InputSource::Pipe(path) => {
-                read.extend(path.parent().map(Path::to_owned))
-            }
+            InputSource::File(path) | InputSource::Pipe(path) => read.push(folder_of(path)),
             InputSource::Multilog(path) => read.push(path.clone()),
             InputSource::Journal(_) | InputSource::Syslog(_) => {}
         }
@@ -349,11 +352,10 @@ fn close_walls(
             write.extend(path.parent().map(Path::to_owned));
         }
     }
-    // Kept only where who started us says so: systemd's AmbientCapabilities=. To be root is not to ask for it.
-    let keep = [Capability::ReadAnyFile].into_iter().filter(|capability| capability.is_ambient()).collect();
     let wall = Wall {
         identity,
-        keep,
+        // Only where the drop-in for logs that nothing else opens is installed.
+        keep: Some(Capability::ReadAnyFile).filter(|right| right.is_given()).into_iter().collect(),
         passed_on: false,
         read,
         write,
@@ -363,6 +365,14 @@ fn close_walls(
         denied: Denied::Fails,
     };
     wall.close().map_err(|error| environment("cannot give up rights", &error))
+}
+
+/// Rotation makes new files, and a pattern finds them: the folder is what is read, the last one that a pattern does not vary.
+fn folder_of(path: &Path) -> PathBuf {
+    let varies =
+        |folder: &Path| folder.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
+    let fixed = path.ancestors().skip(1).find(|folder| !varies(folder));
+    fixed.unwrap_or(Path::new("/")).to_owned()
 }
 
 fn told_walls(raised: &Raised) -> Walls {
@@ -381,12 +391,11 @@ fn told_walls(raised: &Raised) -> Walls {
         }
         LandlockState::Missing(why) => ToldWall { state: WallState::Down, remark: Some(Shown::of(why)) },
     };
-    let capabilities = if raised.capabilities.kept.is_empty() {
+    let kept: Vec<String> = raised.capabilities.kept.iter().map(ToString::to_string).collect();
+    let capabilities = if kept.is_empty() {
         ToldWall { state: WallState::Up, remark: None }
     } else {
-        let kept: Vec<String> = raised.capabilities.kept.iter().map(ToString::to_string).collect();
-        let remark = format!("{} alone, which its unit gives it", kept.join(" and "));
-        ToldWall { state: WallState::Partly, remark: Some(Shown::of(remark)) }
+        ToldWall { state: WallState::Partly, remark: Some(Shown::of(kept.join(" and "))) }
     };
     Walls { capabilities, landlock, seccomp: layer(&raised.seccomp) }
 }

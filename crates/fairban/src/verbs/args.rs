@@ -1,6 +1,6 @@
 //! The command lines of the verbs that talk to the running service.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use fairban_control::{About, Mode, Moment, Shown, TailKind};
@@ -9,8 +9,10 @@ use ipnet::IpNet;
 use super::parse::{
     parse_about, parse_account, parse_length, parse_moment, parse_note, parse_since, parse_target,
 };
+use crate::config::{Config, Paths};
+use crate::error::{self, Failure, Kind};
 
-/// Where the service listens unless its configuration says otherwise, or cannot be read by who asks.
+/// Where the service listens unless its configuration says otherwise.
 const SOCKET: &str = "/run/fairban/control.sock";
 
 const EXIT_CODES: &str = "\
@@ -114,41 +116,53 @@ pub(crate) struct Talk {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Where the service listens [default: control.socket of the configuration]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
-
-    /// The configuration that names socket and state [default: /etc/fairban/fairban.toml]
+    /// The configuration that names the service's socket and its state
+    /// [default: /etc/fairban/fairban.toml]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Where the service listens [default: as the configuration says]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
 }
 
 impl Talk {
-    /// Where the service listens, once [`super::settle`] has looked; before, where it does by default.
-    pub(crate) fn socket(&self) -> &Path {
-        self.socket.as_deref().unwrap_or(Path::new(SOCKET))
+    /// The service's socket. Who may not read the configuration, or has broken it, asks where it is by default.
+    ///
+    /// # Errors
+    /// A configuration was named, and is wrong or not there.
+    pub(crate) fn socket(&self) -> Result<PathBuf, Failure> {
+        if let Some(socket) = &self.socket {
+            return Ok(socket.clone());
+        }
+        match (Config::load(&Paths::new(self.config.as_deref())), &self.config) {
+            (Ok(loaded), _) => Ok(loaded.config.control.socket.value),
+            (Err(_), None) => Ok(PathBuf::from(SOCKET)),
+            (Err(report), Some(_)) => {
+                error::raw(&report.render(false));
+                Err(Failure::new(Kind::Config, "the configuration is wrong")
+                    .hint("name the socket instead: --socket PATH"))
+            }
+        }
     }
 }
 
 impl ControlVerb {
-    /// How the verb reaches the service.
-    pub(super) fn talk(&mut self) -> &mut Talk {
+    /// How it reaches the service.
+    pub(crate) fn talk(&self) -> &Talk {
         match self {
-            ControlVerb::Status(talk)
-            | ControlVerb::Confirm(talk)
-            | ControlVerb::Reload(talk)
-            | ControlVerb::Allow(AllowArgs {
-                verb: Some(AllowVerb::List(talk) | AllowVerb::Remove { talk, .. }),
-                ..
-            }) => talk,
-            ControlVerb::Bans(args) => &mut args.talk,
-            ControlVerb::Ban(args) => &mut args.talk,
-            ControlVerb::Unban(args) => &mut args.talk,
-            ControlVerb::Allow(args) => &mut args.talk,
-            ControlVerb::Why(args) => &mut args.talk,
-            ControlVerb::Tail(args) => &mut args.talk,
-            ControlVerb::Mode(args) => &mut args.talk,
-            ControlVerb::Report(args) => &mut args.talk,
+            ControlVerb::Status(talk) | ControlVerb::Confirm(talk) | ControlVerb::Reload(talk) => talk,
+            ControlVerb::Bans(args) => &args.talk,
+            ControlVerb::Ban(args) => &args.talk,
+            ControlVerb::Unban(args) => &args.talk,
+            ControlVerb::Allow(args) => match &args.verb {
+                Some(AllowVerb::List(talk) | AllowVerb::Remove { talk, .. }) => talk,
+                None => &args.talk,
+            },
+            ControlVerb::Why(args) => &args.talk,
+            ControlVerb::Tail(args) => &args.talk,
+            ControlVerb::Mode(args) => &args.talk,
+            ControlVerb::Report(args) => &args.talk,
         }
     }
 }

@@ -15,7 +15,6 @@ mod tail;
 mod why;
 
 use std::io::Write as _;
-use std::path::PathBuf;
 
 use fairban_control::{
     About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, SinceReport,
@@ -27,7 +26,6 @@ use jiff::tz::TimeZone;
 pub(crate) use self::args::ControlVerb;
 pub(crate) use self::args::Talk;
 use crate::Done;
-use crate::config::{Config, Paths};
 use crate::error::{self, Failure, Kind};
 
 /// What can be told where no service runs: by its database.
@@ -62,24 +60,6 @@ pub(crate) fn run(verb: &ControlVerb, offline: Option<&mut dyn Offline>) -> Done
     }
 }
 
-/// Finds out from the configuration what the command line leaves open: where the service listens. Returns where it keeps
-/// its state; `None` if the configuration is wrong, which concerns nobody but who needs it.
-pub(crate) fn settle(verb: &mut ControlVerb) -> Option<PathBuf> {
-    settle_talk(verb.talk())
-}
-
-/// The same of what a verb has in common with the others.
-pub(crate) fn settle_talk(talk: &mut Talk) -> Option<PathBuf> {
-    let loaded = Config::load(&Paths::new(talk.config.as_deref()));
-    if let (Err(_), Some(named)) = (&loaded, &talk.config) {
-        let text = format!("{} cannot be used: the usual places are tried", error::shown(named));
-        error::warn(&text, Some("fairban check --config says what is wrong with it"));
-    }
-    let config = loaded.ok()?.config;
-    talk.socket.get_or_insert(config.control.socket.value);
-    Some(config.state_dir.value)
-}
-
 /// Who answers.
 enum Answers<'a> {
     Service(Client),
@@ -89,7 +69,7 @@ enum Answers<'a> {
 impl<'a> Answers<'a> {
     /// The service; the database where none runs, and that is said.
     fn find(talk: &Talk, offline: Option<&'a mut dyn Offline>) -> Result<Answers<'a>, Failure> {
-        match (Client::connect(talk.socket()), offline) {
+        match (Client::connect(&talk.socket()?), offline) {
             (Ok(client), _) => Ok(Answers::Service(client)),
             (Err(error), Some(offline)) if error.is_not_running() => {
                 error::warn(&format!("{error}: this is what it left"), error.hint().as_deref());
@@ -128,7 +108,7 @@ impl<'a> Answers<'a> {
 
 /// Asks the service; nobody else can do it.
 fn order(talk: &Talk, request: &Request) -> Result<Response, Failure> {
-    let mut client = Client::connect(talk.socket()).map_err(|error| failure(&error))?;
+    let mut client = Client::connect(&talk.socket()?).map_err(|error| failure(&error))?;
     let answer = client.ask(request);
     if let (true, Err(ClientError::Refused(refusal))) = (talk.json, &answer) {
         print_line(&Response::Error(refusal.clone()))?;

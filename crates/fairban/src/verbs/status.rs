@@ -207,7 +207,8 @@ fn write_surroundings(out: &mut impl Write, status: &StatusReport, zone: &TimeZo
         Some(enforcer) => {
             let ready = if enforcer.ready { "ready" } else { "NOT READY" };
             let shut = grouped(enforcer.shut);
-            labelled(out, "Firewall", &format!("{}: {ready}, {shut} prefixes shut out", enforcer.name))?;
+            let prefixes = if enforcer.shut == 1 { "prefix" } else { "prefixes" };
+            labelled(out, "Firewall", &format!("{}: {ready}, {shut} {prefixes} shut out", enforcer.name))?;
             for remark in &enforcer.remarks {
                 labelled(out, "", remark.as_str())?;
             }

@@ -44,7 +44,7 @@ impl Offline for Remembered {
 }
 
 fn talk() -> Talk {
-    Talk { json: false, socket: Some(PathBuf::from("/nonexistent/control.sock")), config: None }
+    Talk { json: false, config: None, socket: Some(PathBuf::from("/nonexistent/control.sock")) }
 }
 
 #[test]

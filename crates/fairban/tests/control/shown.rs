@@ -95,8 +95,8 @@ Evidence: 14.9 nats of 13.8 needed for a ban
     +2.3 nats     1 x second-account
 
 Accounts
-  account  failed  logins  last          how it ended
-  admin         1       0  Jan 21 09:51  an unknown account
+  account  failed  logs in  last          how it ended
+  admin         1           Jan 21 09:51  an unknown account
 
 Lines
   Jan 21 09:51:25 mx vpopmail[9]: vchkpw-pop3: vpopmail user not found

@@ -1,11 +1,12 @@
-//! What stands in `fairban status` of inputs that the helper reads, and what rights the service keeps.
+//! What stands in `fairban status` of inputs that the helper reads.
 
 use std::net::UdpSocket;
 
 use fairban_control::{InputKind, InputState};
 
 use crate::kit::Home;
-use crate::{line, said, verb};
+use crate::support::{line, said};
+use crate::verb;
 
 /// A port of this machine that nobody has.
 fn free_port() -> u16 {
@@ -39,36 +40,4 @@ fn network_syslog_is_an_input_with_its_senders() {
     assert!(nothing.contains("nothing is known"), "a stranger's line reaches nobody: {nothing}");
     let checked = verb(&home, &["check"]);
     assert!(said(&checked).contains("refuses"), "{}", said(&checked));
-}
-
-#[test]
-fn a_right_that_the_unit_gives_is_kept_and_no_other() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT TESTED: only root can give rights");
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "CI runs as root");
-        return;
-    }
-    let capabilities = |pid: u32| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-        let of = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
-            u64::from_str_radix(line.trim(), 16).expect("a number")
-        };
-        (of("CapEff:"), of("CapPrm:"), of("CapAmb:"))
-    };
-    let home = Home::new();
-    home.configure("", "[[input]]\nfile = \"$DIR/log/auth.log\"\n");
-    let mut service = home.start(&[]);
-    service.wait_ready();
-    assert_eq!(capabilities(service.pid()), (0, 0, 0), "to be root is not to ask for a right");
-    assert!(said(&verb(&home, &["status"])).contains("no capabilities"));
-    service.stop();
-    // As systemd does with AmbientCapabilities=CAP_DAC_READ_SEARCH.
-    let starter = ["setpriv", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--"];
-    let mut service = home.start_under(&starter, &[]);
-    service.wait_ready();
-    assert_eq!(capabilities(service.pid()), (4, 4, 0), "CAP_DAC_READ_SEARCH is bit 2");
-    let text = said(&verb(&home, &["status"]));
-    assert!(text.contains("CAP_DAC_READ_SEARCH"), "{text}");
-    service.stop();
 }

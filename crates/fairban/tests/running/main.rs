@@ -1,6 +1,11 @@
-//! The service as an operator meets it: reloads, orders and questions, from outside.
+//! Situations of a running service: what a reload changes and what it cannot, which rights are kept, how the verbs find it.
 
-#![expect(clippy::expect_used, reason = "what fails here fails the test")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unused_self,
+    clippy::unwrap_used,
+    reason = "says what was not tried; a test that cannot go on fails"
+)]
 
 #[path = "../kit/mod.rs"]
 mod kit;
@@ -8,32 +13,142 @@ mod kit;
 mod inputs;
 mod questions;
 mod reloads;
+mod support;
 
-use std::fs;
-use std::process::Output;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::process::{Command, Output};
 
-use kit::Home;
+use fairban_control::{InputState, WallState};
 
-/// What the program said, both ways.
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+use self::kit::{Home, is_root_or_skip};
+
+const NOBODY: u32 = 65_534;
+
+fn line(address: &str) -> String {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S+00:00");
+    format!("{now} mx sshd[9]: Failed password for root from {address} port 22 ssh2\n")
 }
 
-/// A verb with the configuration of this home.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs a verb that finds its service by the configuration.
 fn verb(home: &Home, args: &[&str]) -> Output {
     let config = home.path("fairban.toml");
-    home.verb(&[args, &["--config", config.to_str().expect("plain names")]].concat())
+    home.verb(&[args, &["--config", config.to_str().unwrap()]].concat())
 }
 
-/// A line of sshd now: a login, or a try at a name that does not exist.
-fn line(source: &str, name: &str, is_login: bool) -> String {
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00");
-    let what = if is_login { "Accepted password for" } else { "Failed password for invalid user" };
-    format!("{now} mx sshd[77]: {what} {name} from {source} port 40000 ssh2\n")
+#[test]
+fn verbs_find_the_socket_that_the_configuration_names() {
+    let home = Home::new();
+    home.configure("discover = false", "");
+    let mut service = home.start(&[]);
+    service.wait_ready();
+    let ran = verb(&home, &["status"]);
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    assert!(text(&ran.stdout).contains(&format!("process {}", service.pid())));
+    service.stop();
+    // And its database, when it does not run.
+    let ran = verb(&home, &["bans"]);
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    assert!(text(&ran.stderr).contains("this is what it left"), "{}", text(&ran.stderr));
+    let ran = home.verb(&["status", "--config", "/nonexistent/fairban.toml"]);
+    assert_eq!(ran.status.code(), Some(78));
+    assert!(text(&ran.stderr).contains("--socket PATH"), "{}", text(&ran.stderr));
 }
 
-fn append(path: &std::path::Path, text: &str) {
-    use std::io::Write as _;
-    let mut file = fs::File::options().append(true).create(true).open(path).expect("a log");
-    file.write_all(text.as_bytes()).expect("a line");
+#[test]
+fn who_may_read_the_status_changes_with_a_reload() {
+    if !is_root_or_skip() {
+        return;
+    }
+    let home = Home::new();
+    home.open_to_all();
+    let as_nobody = || {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        let socket = format!("--socket={}", home.socket().display());
+        command.arg(env!("CARGO_BIN_EXE_fairban")).args(["status", &socket]).output().unwrap()
+    };
+    home.configure("discover = false", "status_for_all = false");
+    let mut service = home.start(&[]);
+    service.wait_ready();
+    assert!(!as_nobody().status.success());
+    home.configure("discover = false", "status_for_all = true");
+    assert!(verb(&home, &["reload"]).status.success());
+    let ran = as_nobody();
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    home.configure("discover = false", "status_for_all = false");
+    assert!(verb(&home, &["reload"]).status.success());
+    assert!(!as_nobody().status.success());
+}
+
+#[test]
+fn a_log_behind_the_wall_is_told_to_need_a_restart_and_loses_nothing() {
+    let home = Home::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = elsewhere.path().join("auth.log");
+    fs::write(&other, line("192.0.2.2")).unwrap();
+    fs::write(home.path("log/auth.log"), line("192.0.2.1")).unwrap();
+    let inner = "[[input]]\nfile = \"$DIR/log/auth.log\"";
+    home.configure("", inner);
+    let mut service = home.start(&[]);
+    let is_up = |status: &fairban_control::StatusReport| {
+        status.walls.landlock.state == WallState::Up && status.sources.suspects == 1
+    };
+    let has_walls = service.wait_until(|status| status.sources.suspects == 1);
+    if !is_up(&has_walls) {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "this kernel has no Landlock");
+        println!("skipped: this kernel has no Landlock, so nothing lies behind a wall");
+        return;
+    }
+    home.configure("", &format!("{inner}\n[[input]]\nfile = \"{}\"", other.display()));
+    let ran = verb(&home, &["reload"]);
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    let told = text(&ran.stdout) + &text(&ran.stderr);
+    assert!(told.contains("auth.log") && told.contains("once the service is started again"), "{told}");
+    // What was read before still is.
+    let mut log = fs::File::options().append(true).open(home.path("log/auth.log")).unwrap();
+    std::io::Write::write_all(&mut log, line("192.0.2.3").as_bytes()).unwrap();
+    let status = service.wait_until(|status| status.sources.suspects == 2);
+    let walled = status.inputs.iter().find(|input| input.name.as_str() == other.to_str().unwrap()).unwrap();
+    assert_ne!(walled.state, InputState::Following, "{walled:?}");
+    service.stop();
+    let mut service = home.start(&[]);
+    service.wait_until(|status| status.sources.suspects == 3);
+}
+
+#[test]
+fn the_right_to_read_every_log_is_kept_where_it_was_given_and_told() {
+    if !is_root_or_skip() {
+        return;
+    }
+    let home = Home::new();
+    home.open_to_all();
+    let log = home.path("log/dovecot.log");
+    fs::write(&log, line("192.0.2.1")).unwrap();
+    fs::set_permissions(&log, Permissions::from_mode(0o600)).unwrap();
+    fs::create_dir(home.path("state")).unwrap();
+    for folder in ["state", "run"] {
+        chown(home.path(folder), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    home.configure("", "[[input]]\nfile = \"$DIR/log/dovecot.log\"");
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let mut service = home.start_by("setpriv", &nobody);
+    let status = service.wait_until(|status| status.inputs.iter().any(|row| row.state == InputState::Failed));
+    assert_eq!((status.sources.suspects, status.walls.capabilities.state), (0, WallState::Up));
+    service.stop();
+    let given = ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"];
+    let mut service = home.start_by("setpriv", &[&nobody[..], &given].concat());
+    let status = service.wait_until(|status| status.sources.suspects == 1);
+    let walls = status.walls.capabilities;
+    assert_eq!(walls.state, WallState::Partly);
+    assert_eq!(walls.remark.unwrap().as_str(), "CAP_DAC_READ_SEARCH");
+    let process = fs::read_to_string(format!("/proc/{}/status", service.pid())).unwrap();
+    for field in ["CapEff", "CapPrm"] {
+        let held = process.lines().find(|line| line.starts_with(field)).unwrap();
+        assert!(held.ends_with("\t0000000000000004"), "{held}");
+    }
 }

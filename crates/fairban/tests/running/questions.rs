@@ -1,24 +1,10 @@
-//! Questions: where the service is found, what it answers about an order just given, and what is told without it.
+//! Questions: what the service answers about an order just given, and what is told without it.
 
 use crate::kit::Home;
-use crate::{append, line, said, verb};
+use crate::support::{append, line, said};
+use crate::verb;
 
 const LOG: &str = "[[input]]\nfile = \"$DIR/log/auth.log\"\n";
-
-#[test]
-fn verbs_find_the_service_by_its_configuration() {
-    let home = Home::new();
-    home.configure("", LOG);
-    let mut service = home.start(&[]);
-    service.wait_ready();
-    for args in [&["status"][..], &["bans"], &["allow", "list"], &["report"], &["mode", "shadow"]] {
-        let told = verb(&home, args);
-        assert!(told.status.success(), "{args:?}: {}", said(&told));
-    }
-    let elsewhere = home.path("run/none.sock");
-    let named = verb(&home, &["reload", "--socket", elsewhere.to_str().expect("plain names")]);
-    assert_eq!(named.status.code(), Some(69), "the command line counts first: {}", said(&named));
-}
 
 #[test]
 fn why_knows_of_an_order_that_was_just_given() {

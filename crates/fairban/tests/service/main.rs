@@ -1,6 +1,20 @@
-//! The files that make fairban a service are right, as systemd's own tools see them. No systemd runs here.
+//! fairban as a service: the files that make it one are right, as systemd's own tools see them, and the process behaves as
+//! these files say. No systemd runs here: tests play it.
 //!
-//! Where systemd is not installed they cannot be looked at; where tests decide something (CI=true), that fails.
+//! Where systemd is not installed the files cannot be looked at, and a process that is not started by root has no rights to
+//! give up; where tests decide something (CI=true), that fails.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "prints what it measured, and says what was not run"
+)]
+
+#[path = "../kit/mod.rs"]
+mod kit;
+mod manager;
+mod rights;
+mod stopping;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -58,7 +58,7 @@ impl Host {
         service
     }
 
-    fn is_following(&self, status: &StatusReport) -> bool {
+    pub(crate) fn is_following(&self, status: &StatusReport) -> bool {
         let ready = status.enforcer.as_ref().is_some_and(|enforcer| enforcer.ready);
         ready && self.home.said().contains("all old lines are read")
     }
@@ -68,6 +68,13 @@ impl Host {
         let failed =
             format!("warning: unknown[{from}]: SASL LOGIN authentication failed: (reason unavailable)");
         self.write_as("postfix/smtpd", &[format!("{failed}, sasl_username={name}")]);
+    }
+
+    /// A try at the ports of submission.
+    pub(crate) fn try_submission(&mut self, name: &str, from: &str) {
+        let failed =
+            format!("warning: unknown[{from}]: SASL LOGIN authentication failed: (reason unavailable)");
+        self.write_as("postfix/submission/smtpd", &[format!("{failed}, sasl_username={name}")]);
     }
 
     /// A mail that is taken from there, at port 25.

@@ -19,6 +19,7 @@ mod net;
 mod guarded;
 mod host;
 mod life;
+mod lists;
 mod panic;
 mod speed;
 mod verdicts;
