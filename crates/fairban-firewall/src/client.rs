@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -281,6 +282,15 @@ impl Enforcer for NftEnforcer {
         let requests = allow_requests(&self.allowed);
         let replies = self.talk(&requests)?;
         Ok(worst(&replies))
+    }
+
+    fn established(&mut self, peers: &[SocketAddr]) -> Result<Vec<bool>, Unreachable> {
+        let peers = &peers[..peers.len().min(PIECE_MAX)];
+        match self.talk(&[Request::Established(peers.to_vec())])?.pop() {
+            Some(Reply::Established(found)) if found.len() == peers.len() => Ok(found),
+            // It cannot tell: an older one, or without the right to look.
+            _ => Ok(vec![true; peers.len()]),
+        }
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

@@ -162,6 +162,10 @@ pub(crate) struct RunArgs {
     /// Make a snapshot after so many bytes of journal
     #[arg(long, hide = true, value_name = "BYTES", default_value_t = crate::daemon::ROLL_AFTER_BYTES)]
     pub(crate) roll_after_bytes: u64,
+
+    /// Go back to shadow mode after so many seconds without confirmation, instead of ten minutes
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    pub(crate) confirm_within: Option<u32>,
 }
 
 #[derive(Args, Debug)]
@@ -202,9 +206,18 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) effective: bool,
 
+    /// Prove with real packets that a ban would bite on this host; as root
+    ///
+    /// Makes two network namespaces with a wire between them, runs fairban-fw in one and bans the other: nothing of this
+    /// host's own network is touched. Tells what the kernel has, and what of this host may defeat a ban. Exit code 1 where a
+    /// ban does not bite, or may not; 69 where it cannot be tried.
+    #[arg(long, conflicts_with_all = ["effective", "config"])]
+    pub(crate) firewall: bool,
+
     /// Print one JSON object a line, and nothing else, on standard output
     ///
-    /// The actions are config-error, value (with --effective), input, finding, and summary last.
+    /// The actions are config-error, value (with --effective), input, fact and proof (with --firewall), finding, and summary
+    /// last.
     #[arg(long)]
     pub(crate) json: bool,
 }

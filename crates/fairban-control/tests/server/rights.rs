@@ -103,6 +103,7 @@ fn plays_reader(path: &Path) {
         r#"{"v":1,"ask":"tail"}"#,
         r#"{"v":1,"ask":"mode","mode":"live"}"#,
         r#"{"v":1,"ask":"confirm"}"#,
+        r#"{"v":1,"ask":"resume"}"#,
         r#"{"v":1,"ask":"reload"}"#,
         r#"{"v":1,"ask":"report","since":"2026-01-21T09:51:25Z"}"#,
     ];

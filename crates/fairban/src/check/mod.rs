@@ -2,6 +2,7 @@
 
 mod content;
 mod findings;
+mod firewall;
 mod look;
 mod output;
 mod probe;
@@ -37,6 +38,9 @@ const FINDINGS: u8 = 1;
 /// If the inputs could not be tried or the output could not be written: the environment's fault.
 pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let mut output = Output::new(args.json);
+    if args.firewall {
+        return firewall::check(&output);
+    }
     let loaded = match Config::load(&Paths::new(args.config.as_deref())) {
         Ok(loaded) => loaded,
         Err(report) => return refuse(&report, &mut output),

@@ -80,7 +80,7 @@ const fn key(
 }
 
 /// The keys, by table, in the order of the documents.
-pub(crate) const KEYS: [Key; 36] = [
+pub(crate) const KEYS: [Key; 37] = [
     key(
         "mode",
         "\"shadow\" or \"live\"",
@@ -115,6 +115,15 @@ pub(crate) const KEYS: [Key; 36] = [
         "\"1h\"",
         Applies::Reload,
         "How often the DNS names in allow are looked up again. A name that cannot be looked up keeps its last addresses.",
+    ),
+    key(
+        "admins",
+        "a list of user names",
+        "[]",
+        "[\"alice\"]",
+        Applies::Reload,
+        "Administrators of this machine, besides root and the members of sudo, wheel and admin. While one of them is logged in over \
+         SSH, the address of that very connection is not shut out, whatever the evidence.",
     ),
     key(
         "timezone",

@@ -90,6 +90,7 @@ impl Reader {
             "allow_refresh" => {
                 teller.put(&mut config.allow_refresh, key, value, |v| values::span(v, 10, 7 * DAY));
             }
+            "admins" => teller.put(&mut config.admins, key, value, values::account_names),
             "timezone" => teller.put(&mut config.timezone, key, value, values::zone),
             "discover" => teller.put(&mut config.discover, key, value, values::flag),
             "read_back" => teller.put(&mut config.read_back, key, value, |v| values::span(v, 0, YEAR)),

@@ -46,6 +46,7 @@ impl Config {
         }
         all.extend([
             one("allow_refresh", &self.allow_refresh, |at| span(*at)),
+            one("admins", &self.admins, |names| list(names.iter().cloned())),
             one("timezone", &self.timezone, zone),
             one("discover", &self.discover, bool::to_string),
             one("read_back", &self.read_back, |at| span(*at)),

@@ -57,6 +57,14 @@ impl Mode {
         }
     }
 
+    /// Until when live mode has to be confirmed, if it has to be.
+    pub(crate) const fn confirm_until(self) -> Option<Time> {
+        match self {
+            Mode::Live { confirm_until } => confirm_until,
+            Mode::Shadow => None,
+        }
+    }
+
     pub(crate) const fn is_live(self) -> bool {
         matches!(self, Mode::Live { .. })
     }
@@ -80,6 +88,10 @@ pub(crate) enum Action {
     Disallow { prefix: IpNet },
     /// Watch, or enforce.
     Mode(Mode),
+    /// A ban is not carried out; the reason says whom it would hit. By the service itself.
+    Protect { prefix: IpNet, because: String },
+    /// It is carried out after all.
+    Release { prefix: IpNet },
 }
 
 /// One record of the journal.
@@ -139,6 +151,8 @@ struct State {
     doubles: Doubles,
     mode: Mode,
     mode_since: Time,
+    /// Somebody has confirmed once that he can still reach the machine while the service enforces.
+    confirmed: bool,
     allowed: BTreeMap<IpNet, Allowed>,
     resolved: Vec<IpNet>,
     bans: BansInForce,
@@ -230,6 +244,7 @@ impl Desk {
             doubles: Doubles::default(),
             mode: Mode::Shadow,
             mode_since: Time::from_secs(0),
+            confirmed: false,
             allowed: BTreeMap::new(),
             resolved: Vec::new(),
             bans: BansInForce::default(),
@@ -267,6 +282,7 @@ impl Desk {
                 }
                 self.state.config = Config { narrate: true, ..config.clone() };
                 self.engine.order(*time, &Order::BanLengths(config.bans));
+                self.engine.order(*time, &Order::Admins(config.admins.clone()));
                 self.allow(*time);
             }
             Entry::Resolved { time, prefixes } => {
@@ -315,7 +331,13 @@ impl Desk {
                 self.state.allowed.remove(prefix);
                 self.allow(time);
             }
-            Action::Mode(mode) => self.set_mode(*mode, time),
+            Action::Mode(mode) => {
+                // Who confirms is the only one who makes live mode last.
+                self.state.confirmed |= *mode == Mode::Live { confirm_until: None };
+                self.set_mode(*mode, time);
+            }
+            Action::Protect { prefix, because } => self.state.bans.protect(prefix, Some(because.clone())),
+            Action::Release { prefix } => self.state.bans.protect(prefix, None),
         }
     }
 
@@ -465,6 +487,11 @@ impl Desk {
         &self.state.today
     }
 
+    /// Whether live mode was ever confirmed.
+    pub(crate) fn confirmed(&self) -> bool {
+        self.state.confirmed
+    }
+
     /// When watching or enforcing began.
     pub(crate) fn mode_since(&self) -> Time {
         self.state.mode_since
@@ -499,7 +526,11 @@ impl Desk {
             ("its last entry", one.seq == two.seq),
             ("the configuration", one.config == two.config),
             ("the inputs and their positions", one.inputs == two.inputs),
-            ("the mode", (one.mode, one.mode_since, one.learnt) == (two.mode, two.mode_since, two.learnt)),
+            (
+                "the mode",
+                (one.mode, one.mode_since, one.confirmed, one.learnt)
+                    == (two.mode, two.mode_since, two.confirmed, two.learnt),
+            ),
             ("the allowlist", one.allowed == two.allowed && one.resolved == two.resolved),
             ("the bans in force", one.bans == two.bans),
             (

@@ -23,6 +23,7 @@ mod bites;
 mod desk;
 mod doors;
 mod enforcers;
+mod floor;
 mod helped;
 mod history;
 mod hours;
@@ -39,7 +40,9 @@ mod run;
 mod since;
 mod timeline;
 mod told;
+mod withheld;
 
+pub(crate) use self::assistant::program;
 pub(crate) use self::audit::audit;
 pub(crate) use self::bites::GRACE_SECONDS;
 pub(crate) use self::enforcers::{Chosen, chosen};

@@ -6,6 +6,7 @@ mod answers;
 pub(super) use self::answers::told_mode;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use super::alarms::Alarms;
 use super::bites::{Carried, Way};
 use super::desk::{Action, By, Desk, Entry, InputNumber, Mode};
 use super::doors::{Callback, Doors, Told};
+use super::floor::Floor;
 use super::helped::Table;
 use super::intake::{Brought, Item};
 use super::keeper::Keeper;
@@ -32,6 +34,7 @@ use super::recorder::Recorder;
 use super::reload::{Reload, Settings};
 use super::timeline::{Clock, Step, Timeline};
 use super::told::{self, Place};
+use super::withheld;
 use crate::error;
 
 /// Lines reach us so much later than their stamps say, seconds cut off included: what is due is decided after that, so that
@@ -98,6 +101,8 @@ pub(crate) struct Facts {
     pub(crate) started: Time,
     pub(crate) walls: Walls,
     pub(crate) state_dir: String,
+    /// What a ban closes, for a person.
+    pub(crate) closed: String,
 }
 
 /// See the module's head.
@@ -108,6 +113,11 @@ pub(crate) struct Office {
     pub(crate) doors: Doors,
     /// Bans close everything.
     pub(crate) all_ports: bool,
+    pub(crate) floor: Floor,
+    /// From where administrators are logged in, as the doors know it.
+    pub(crate) sessions: Vec<SocketAddr>,
+    /// Live mode lasts so long without confirmation.
+    pub(crate) confirm_within: Span,
     pub(crate) way: Way,
     /// Since then whoever shuts out has known all bans, without a break.
     pub(crate) shut_since: Option<Time>,
@@ -165,6 +175,12 @@ impl Office {
     /// What has to be done without anybody asking; how long until it has to be done again.
     fn tend(&mut self) -> Option<Duration> {
         let now = self.now();
+        let confirm = self.desk.mode().confirm_until();
+        if confirm.is_some_and(|until| until <= now) {
+            // Also while old lines are read: who locked himself out waits outside.
+            self.action(by_itself(), Action::Mode(Mode::Shadow), "not confirmed".to_owned());
+            error::warn("live was not confirmed in time: watching again, nothing is shut out", None);
+        }
         let due = now.minus(LATENESS);
         if !self.behind && self.desk.next_deadline().is_some_and(|deadline| deadline <= due) {
             self.enter(vec![Entry::Tick { time: due }], None);
@@ -183,8 +199,12 @@ impl Office {
             let wait = deadline.plus(LATENESS).since(now).as_micros().max(1_000);
             mono + Duration::from_micros(wait.unsigned_abs())
         });
+        let confirm = self.desk.mode().confirm_until().map(|until| {
+            let wait = until.since(now).as_micros().max(1_000);
+            mono + Duration::from_micros(wait.unsigned_abs())
+        });
         let watchdog = self.watchdog.map(|_| self.watchdog_due);
-        let next = [keep, deadline, watchdog].into_iter().flatten().min();
+        let next = [keep, deadline, confirm, watchdog].into_iter().flatten().min();
         next.map(|next| next.saturating_sub(mono))
     }
 
@@ -360,6 +380,9 @@ impl Office {
                 }
                 _ => None,
             };
+            if may_change_sessions(entry, &effects) {
+                self.tell_sessions();
+            }
             self.act(seq, &effects, place);
             effects.clear();
         }
@@ -368,7 +391,6 @@ impl Office {
         }
         if live && !self.desk.mode().is_live() {
             self.open_all();
-            error::warn("live was not confirmed in time: watching again, nothing is shut out", None);
         }
         first
     }
@@ -422,7 +444,8 @@ impl Office {
         let Some(shut_since) = self.shut_since else { return };
         for effect in effects {
             let Effect::Seen(seen) = effect else { continue };
-            let complaints = self.desk.bans().around(seen.source).filter_map(|(prefix, ban)| {
+            let carried_out = self.desk.bans().around(seen.source).filter(|(_, ban)| ban.protected.is_none());
+            let complaints = carried_out.filter_map(|(prefix, ban)| {
                 let carried = Carried {
                     prefix,
                     since: ban.from.max(shut_since),
@@ -462,6 +485,16 @@ impl Office {
         self.doors.allow(self.desk.allowlist(), then);
     }
 
+    /// Says from where administrators are logged in, if that has changed.
+    pub(crate) fn tell_sessions(&mut self) {
+        let open = self.desk.engine().admin_sessions();
+        let peers: Vec<SocketAddr> = open.map(|open| SocketAddr::new(open.source, open.port)).collect();
+        if peers != self.sessions {
+            self.sessions.clone_from(&peers);
+            self.doors.sessions(peers);
+        }
+    }
+
     /// A ban as an order, with the seconds that are left of it; `None` if nothing is.
     pub(crate) fn shut(&self, prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
         let doors = match (self.all_ports, self.desk.closes_smtp(&prefix).is_some()) {
@@ -469,6 +502,8 @@ impl Office {
             (false, true) => Close::LoginsAndSmtp,
             (false, false) => Close::Logins,
         };
+        // Until it is confirmed nothing is shut for longer than that: the kernel opens by itself then, even if we are gone.
+        let until = until.into_iter().chain(self.desk.mode().confirm_until()).min();
         let Some(until) = until else { return Some(Shut { doors, ..Shut::new(prefix, None) }) };
         let left = until.since(now).as_micros();
         let seconds = u32::try_from(left.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
@@ -524,6 +559,17 @@ impl Office {
                     self.action(by_itself(), Action::Order(order), reason);
                 }
             }
+            Told::Withheld(prefix, peer) => {
+                let because = withheld::reason(peer);
+                let text = format!("{prefix} is not shut out: {because}");
+                error::warn(&text, None);
+                self.alarms.raise("protected", &prefix.to_string(), text, now);
+                self.action(by_itself(), Action::Protect { prefix, because }, String::new());
+            }
+            Told::Released(prefix) => {
+                self.alarms.end("protected", &prefix.to_string());
+                self.action(by_itself(), Action::Release { prefix }, String::new());
+            }
             Told::Failed(why) => {
                 let why = spelt(&why);
                 error::warn(&format!("not carried out: {why}"), None);
@@ -568,7 +614,8 @@ impl Office {
     fn try_reload(&mut self) -> Result<(u64, Vec<String>), String> {
         let time = self.now();
         match self.reload.reload() {
-            Ok(Settings { config, mode, remarks, all_ports }) => {
+            Ok(Settings { config, mode, remarks, all_ports, floor }) => {
+                self.floor = floor;
                 let config = fairban_core::engine::Config { key: self.desk.config().key, ..config };
                 let seq = self.enter(vec![Entry::Configured { time, config, mode }], None);
                 if std::mem::replace(&mut self.all_ports, all_ports) != all_ports
@@ -627,6 +674,18 @@ impl Office {
 /// Words of another process of ours, which may have them from elsewhere.
 fn spelt(words: &str) -> String {
     fairban_core::escape::escaped(words.as_bytes()).to_string()
+}
+
+/// Whether administrators may be logged in from elsewhere now.
+fn may_change_sessions(entry: &Entry, effects: &[Effect]) -> bool {
+    match entry {
+        Entry::Line { event, .. } => {
+            event.service == Service::Sshd
+                || effects.iter().any(|effect| matches!(effect, Effect::Hit { .. }))
+        }
+        Entry::Configured { .. } => true,
+        _ => false,
+    }
 }
 
 /// Nobody ordered it.

@@ -10,6 +10,7 @@ use fairban_wall::Raised;
 
 use super::assistant::{self, Alarm};
 use super::desk::Mode;
+use super::floor::Floor;
 use super::helped;
 use super::intake::Reading;
 use super::reading::{Matcher, Order, Readings};
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) remarks: Vec<String>,
     /// Bans close everything.
     pub(crate) all_ports: bool,
+    /// What the machine says of itself.
+    pub(crate) floor: Floor,
 }
 
 /// Reads the configuration again.
@@ -40,6 +43,8 @@ pub(crate) struct FromFiles {
     pub(crate) paths: Paths,
     pub(crate) root: PathBuf,
     pub(crate) current: Config,
+    /// As it was read last.
+    pub(crate) floor: Floor,
     pub(crate) reader: Sender<Order>,
     pub(crate) waker: Waker,
     /// How the helper is told, if there is one.
@@ -83,8 +88,10 @@ impl Reload for FromFiles {
             None => {}
         }
         self.current = loaded.config;
+        self.floor = Floor::read(&self.root, Some(&self.floor));
         Ok(Settings {
-            config: engine_config(&self.current),
+            config: self.floor.added_to(engine_config(&self.current), &self.current),
+            floor: self.floor.clone(),
             mode: first_mode(&self.current),
             remarks,
             all_ports: self.current.bans.all_ports.value,

@@ -26,9 +26,10 @@ use fairban_wall::{Calls, Capability, Denied, Identity, LandlockState, Layer, Ra
 use super::alarms::Alarms;
 use super::assistant::{self, Alarm, Assistant, stored_cursor};
 use super::bites::Way;
-use super::desk::{Action, Desk, Entry, Mode};
+use super::desk::{Action, CONFIRM_WITHIN, Desk, Entry, Mode};
 use super::doors::Doors;
 use super::enforcers::{self, Chosen};
+use super::floor::Floor;
 use super::helped::{self, JOURNAL};
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
@@ -62,6 +63,7 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         error::warn(&format!("{} cannot be searched for logs: {error}", shown(folder)), None);
     }
     let identity = prepare_folders(&config)?;
+    let floor = Floor::read(root, None);
     let helper = start_helper(&config, &plan, identity.as_ref())?;
     let (chosen, _) = enforcers::chosen(&config);
     let way = Way {
@@ -95,6 +97,8 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         signals,
         helper,
         enforcer,
+        floor,
+        confirm_within: args.confirm_within.map(|seconds| Span::secs(i64::from(seconds))),
         way,
         root: root.to_owned(),
     })
@@ -112,13 +116,29 @@ struct Started {
     signals: crossbeam_channel::Receiver<Signal>,
     helper: Option<Helper>,
     enforcer: Box<dyn Enforcer>,
+    floor: Floor,
+    confirm_within: Option<Span>,
     way: Way,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, way, root } =
-        started;
+    let Started {
+        config,
+        paths,
+        plan,
+        raised,
+        dir,
+        key,
+        recovered,
+        signals,
+        helper,
+        enforcer,
+        way,
+        root,
+        ..
+    } = started;
+    let (floor, confirm_within) = (started.floor, started.confirm_within);
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
     let server = bind(&config)?;
@@ -178,20 +198,26 @@ fn start(started: Started) -> Done {
         root,
         helper: assistant.is_some().then(|| (assistant_sender.clone(), alarm.clone())),
         current: config,
+        floor: floor.clone(),
         reader: order_sender.clone(),
         waker: waker.clone(),
         readers: running.readers(),
         raised,
     };
     let all_ports = reload.current.bans.all_ports.value;
-    let settings = (engine_config(&reload.current), first_mode(&reload.current));
+    let engine = floor.added_to(engine_config(&reload.current), &reload.current);
+    let settings = (engine, first_mode(&reload.current));
+    let closed = closed_doors(&reload.current);
     let mut office = Office {
-        facts: Facts { started: clock.now(), walls, state_dir: shown(dir.path()) },
+        facts: Facts { started: clock.now(), walls, state_dir: shown(dir.path()), closed },
         desk,
         keeper,
         recorder,
         doors,
         all_ports,
+        floor,
+        sessions: Vec::new(),
+        confirm_within: confirm_within.unwrap_or(CONFIRM_WITHIN),
         way,
         shut_since: None,
         publisher,
@@ -336,6 +362,7 @@ fn close_walls(
         }
     }
     read.extend(chosen.read().map(Path::to_owned));
+    read.extend(Floor::folders());
     for input in &plan.inputs {
         match &input.source {
             InputSource::File(path) | InputSource::Pipe(path) => read.push(folder_of(path)),
@@ -496,6 +523,24 @@ fn signals() -> Result<crossbeam_channel::Receiver<Signal>, Failure> {
     Ok(receiver)
 }
 
+/// What a ban closes, for a person.
+fn closed_doors(config: &Config) -> String {
+    let (chosen, _) = enforcers::chosen(config);
+    match chosen {
+        Chosen::List(path, _) => format!("whatever asks {}", shown(&path)),
+        _ if config.bans.all_ports.value => "all ports of this machine, and its own connections to them".to_owned(),
+        _ => match &config.bans.ports.value {
+            Some(ports) => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                format!("the ports {} of this machine, and 25 for who guessed there", ports.join(", "))
+            }
+            None => "the ports of login services of this machine (22, 110, 143, 465, 587, 993, 995 and 4190, unless \
+                     fairban-fw was told others), and 25 for who guessed there"
+                .to_owned(),
+        },
+    }
+}
+
 fn environment(message: &str, error: &dyn std::error::Error) -> Failure {
     Failure::new(Kind::Environment, message).caused_by(error)
 }
@@ -523,6 +568,7 @@ impl Office {
         }
         self.obey_note(note);
         self.tell_allowlist(None);
+        self.tell_sessions();
         if !self.desk.mode().is_live() {
             // A life before this one may have been live.
             self.open_all();

@@ -101,6 +101,9 @@ pub(crate) enum ControlVerb {
     /// Confirm that you can still reach the machine after going live
     #[command(after_help = EXIT_CODES)]
     Confirm(Talk),
+    /// Ban sources at which people log in again, after the breaker stopped that
+    #[command(after_help = EXIT_CODES)]
+    Resume(Talk),
     /// Read the configuration again; where it is wrong, keep the old one and say what is wrong
     #[command(after_help = EXIT_CODES)]
     Reload(Talk),
@@ -151,7 +154,10 @@ impl ControlVerb {
     /// How it reaches the service.
     pub(crate) fn talk(&self) -> &Talk {
         match self {
-            ControlVerb::Status(talk) | ControlVerb::Confirm(talk) | ControlVerb::Reload(talk) => talk,
+            ControlVerb::Status(talk)
+            | ControlVerb::Confirm(talk)
+            | ControlVerb::Resume(talk)
+            | ControlVerb::Reload(talk) => talk,
             ControlVerb::Bans(args) => &args.talk,
             ControlVerb::Ban(args) => &args.talk,
             ControlVerb::Unban(args) => &args.talk,

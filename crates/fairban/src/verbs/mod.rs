@@ -6,6 +6,7 @@
 
 mod args;
 mod bans;
+mod connected;
 mod orders;
 mod parse;
 mod report;
@@ -55,6 +56,7 @@ pub(crate) fn run(verb: &ControlVerb, offline: Option<&mut dyn Offline>) -> Done
         ControlVerb::Tail(args) => tail::tail(args),
         ControlVerb::Mode(args) => orders::mode(args),
         ControlVerb::Confirm(talk) => orders::confirm(talk),
+        ControlVerb::Resume(talk) => orders::resume(talk),
         ControlVerb::Reload(talk) => orders::reload(talk),
         ControlVerb::Report(args) => report::report(args, offline),
     }

@@ -192,6 +192,8 @@ fn orders_are_confirmed_in_words() {
     let allowed = "192.0.2.0/24 is on the allowlist: never banned, never judged.\n";
     service.run(&["allow", "192.0.2.0/24"]).prints(allowed);
     service.run(&["confirm"]).prints("Confirmed: fairban stays live.\n");
+    let resumed = "The breaker is closed: sources at which people log in are banned again where the\nevidence is enough.\n";
+    service.run(&["resume"]).prints(resumed);
     let reloaded =
         "The configuration was read again; 2 settings are new.\n  control.group applies after a restart\n";
     service.run(&["reload"]).prints(reloaded);
@@ -201,6 +203,7 @@ fn orders_are_confirmed_in_words() {
     let unlisted = "203.0.113.7 was not on the list. Which are: fairban allow list\n";
     nothing.run(&["allow", "remove", "203.0.113.7"]).prints(unlisted);
     nothing.run(&["confirm"]).prints("There was nothing to confirm; the mode is shadow.\n");
+    nothing.run(&["resume"]).prints("The breaker was not open: nothing has changed.\n");
     nothing.run(&["reload"]).prints("The configuration is as it was.\n");
     let shadow = "fairban is in shadow mode, as before: it decides and records only.\n";
     nothing.run(&["mode", "shadow"]).prints(shadow);

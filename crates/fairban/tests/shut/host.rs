@@ -101,6 +101,16 @@ impl Host {
         self.write(&[format!("Accepted password for {user} from {from} port 50000 ssh2")]);
     }
 
+    /// An administrator's session begins or ends at this port of his.
+    pub(crate) fn admin(&mut self, begins: bool, from: &str, port: u16) {
+        let text = if begins {
+            format!("Accepted publickey for root from {from} port {port} ssh2: ED25519 SHA256:x")
+        } else {
+            format!("Disconnected from user root {from} port {port}")
+        };
+        self.write(&[text]);
+    }
+
     /// A robot that tries one name after the other: enough to be banned for.
     pub(crate) fn scan(&mut self, from: &str) {
         for name in NAMES {

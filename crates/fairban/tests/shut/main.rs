@@ -21,6 +21,7 @@ mod host;
 mod life;
 mod lists;
 mod panic;
+mod selftest;
 mod speed;
 mod verdicts;
 

@@ -61,7 +61,7 @@ fn a_service_that_is_dead_begins_in_shadow_mode() {
     // It is obeyed once: who goes live afterwards is live after the next start, too.
     let service = host.start();
     host.mode(Mode::Live);
-    host.client().ask(&Request::Confirm).unwrap();
+    host.client().ask(&Request::Confirm { connected_ms: Some(0) }).unwrap();
     service.kill();
     let mut service = host.start();
     service.wait_until(|status| status.mode == Mode::Live);

@@ -63,9 +63,30 @@ impl Office {
                 snapshot: self.keeper.rolled_seq(),
                 snapshot_at: None,
             },
-            alarms: self.alarms.rows(now, PARTS_MAX),
+            alarms: self.alarm_rows(),
             memory: MemoryStatus { resident_bytes: resident_bytes() },
         }
+    }
+
+    /// What is wrong now; the breaker as it stands, for it outlives the process.
+    fn alarm_rows(&mut self) -> Vec<fairban_control::AlarmRow> {
+        let now = self.now();
+        match self.desk.engine().breaker() {
+            Some(open) => {
+                let text = format!(
+                    "bans hit several sources at which people log in: such sources are only recorded ({} so far), strangers are \
+                     banned as ever. It ends at {}, unless there are more. Look at them with fairban why; if these bans are \
+                     right: fairban resume",
+                    open.spared,
+                    crate::when::rfc3339(open.until)
+                );
+                self.alarms.since("breaker", open.since, text, now);
+            }
+            None => {
+                self.alarms.end("breaker", "");
+            }
+        }
+        self.alarms.rows(now, PARTS_MAX)
     }
 
     fn service_rows(&self) -> Vec<ServiceStatus> {

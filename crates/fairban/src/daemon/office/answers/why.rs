@@ -55,6 +55,10 @@ impl Office {
             return None;
         }
         let banned = ban.is_some();
+        let because =
+            ban.as_ref().and_then(|ban| ban.note.as_ref()).map(|note| format!("Protected because {note}."));
+        let own =
+            self.floor.reason(&asked).map(|reason| format!("Protected because it is or holds {reason}."));
         let told = told.unwrap_or(Explanation {
             prefix: None,
             evidence: fairban_core::nats::Nats::ZERO,
@@ -86,7 +90,13 @@ impl Office {
             samples: told.samples.iter().take(PARTS_MAX).map(Shown::of).collect(),
             ban,
             banned,
-            remarks: remarks.into_iter().take(PARTS_MAX).map(Shown::spelt).collect(),
+            remarks: own
+                .into_iter()
+                .chain(because)
+                .chain(remarks)
+                .take(PARTS_MAX)
+                .map(Shown::spelt)
+                .collect(),
             changed_by: changed_by.into_iter().take(PARTS_MAX).map(Shown::spelt).collect(),
             history: Vec::new(),
         })
