@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{self, Config, Resolve, Transport};
 
 /// Version of all messages; every change of one is a new version.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Largest packet, in bytes; less than what the kernel lets a socket pair hold.
 pub const PACKET_BYTES_MAX: usize = 64 * 1024;
@@ -65,6 +65,13 @@ pub enum Message {
     Ready(Ready),
     /// Lines.
     Batch(Batch),
+    /// What brought the lines of a job has ended and is started again: `journalctl`.
+    Restarted {
+        /// Which job.
+        job: Job,
+        /// How it ended; one sentence, bytes from outside escaped.
+        why: String,
+    },
     /// A name of the allowlist was looked up, and the result is another than before.
     Resolved {
         /// The name.
@@ -230,6 +237,7 @@ impl Message {
                     Err(why) => bound(text(why), "too long a text"),
                 }
             }
+            Self::Restarted { why, .. } => bound(text(why), "too long a text"),
             Self::Said { text: said, .. } => bound(text(said), "too long a text"),
         }
     }

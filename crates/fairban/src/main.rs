@@ -68,11 +68,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// The database of the service that would run; none where its configuration is wrong.
+/// What the service left that would run; none where its configuration is wrong.
 fn offline(config: Option<&Path>) -> Option<daemon::Record> {
     let loaded = config::Config::load(&config::Paths::new(config)).ok()?;
     let now = fairban_core::time::Time::from_micros(jiff::Timestamp::now().as_microsecond());
-    Some(daemon::Record::new(&loaded.config.state_dir.value.join("fairban.db"), now))
+    Some(daemon::Record::new(&loaded.config.state_dir.value, now))
 }
 
 /// What verbs return.

@@ -52,6 +52,7 @@ fn arbitrary_message() -> impl Strategy<Value = Message> {
         arbitrary_batch().prop_map(Message::Batch),
         ("[a-z]{1,9}", prop_oneof![found.prop_map(Ok), ".{0,90}".prop_map(Err)])
             .prop_map(|(name, addresses)| Message::Resolved { name, addresses }),
+        ".{0,90}".prop_map(|why| Message::Restarted { job: Job::Journal, why }),
         ".{0,90}".prop_map(|text| Message::Said { job: Job::Helper, text }),
     ]
 }

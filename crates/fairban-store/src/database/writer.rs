@@ -70,6 +70,20 @@ enum Message {
     Entry(Entry),
     /// Record everything, force it onto the disk, and say how it went.
     Settle(SyncSender<Result<(), Health>>),
+    /// Record what was sent before, as far as that goes now, and say that it was tried.
+    Tried(SyncSender<()>),
+}
+
+/// Entries sent until now, on their way: for whoever wants to read what was just written.
+#[derive(Debug)]
+pub struct OnTheirWay(Receiver<()>);
+
+impl OnTheirWay {
+    /// Waits until they were recorded, or could not be; at most for `longest`.
+    pub fn wait(&self, longest: Duration) {
+        // Late, or the thread has ended: what is there is there.
+        let _ = self.0.recv_timeout(longest);
+    }
 }
 
 #[derive(Debug)]
@@ -105,6 +119,7 @@ impl Writer {
             trouble: None,
             dropped: 0,
             settle: Vec::new(),
+            tried: Vec::new(),
         };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || worker.run())?;
         Ok(Writer { sender, shared, thread: Some(thread) })
@@ -148,6 +163,14 @@ impl Writer {
             return Err(self.health());
         }
         answered.recv_timeout(longest).unwrap_or_else(|_| Err(self.health()))
+    }
+
+    /// What was sent until now, for another thread to wait for. Waits itself only as [`Writer::send`] does.
+    pub fn on_their_way(&self) -> OnTheirWay {
+        let (answer, answered) = mpsc::sync_channel(1);
+        // If the thread has ended, the other end is dropped, and nobody waits.
+        let _ = self.sender.send(Message::Tried(answer));
+        OnTheirWay(answered)
     }
 
     /// Records what was sent and ends the thread. Entries that cannot be recorded at the first try are lost here; the
@@ -212,6 +235,8 @@ struct Worker {
     dropped: u64,
     /// Who waits for everything to be on the disk.
     settle: Vec<SyncSender<Result<(), Health>>>,
+    /// Who waits for what was sent before to be recorded, if it can be.
+    tried: Vec<SyncSender<()>>,
 }
 
 /// Since the database cannot be written.
@@ -268,6 +293,10 @@ impl Worker {
                 Message::Entry(entry) => self.backlog.push_back(entry),
                 Message::Settle(answer) => {
                     self.settle.push(answer);
+                    return true;
+                }
+                Message::Tried(answer) => {
+                    self.tried.push(answer);
                     return true;
                 }
             }
@@ -407,6 +436,10 @@ impl Worker {
     }
 
     fn answer(&mut self) {
+        for waiting in self.tried.drain(..) {
+            // Whoever asked may have given up.
+            let _ = waiting.try_send(());
+        }
         for waiting in std::mem::take(&mut self.settle) {
             let settled = match (&self.trouble, &mut self.database) {
                 (None, Some(database)) => database.settle().map_err(|error| error.to_string()),

@@ -40,7 +40,9 @@ pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<String>) -> He
                 if matches.is_empty() {
                     journal.matches = Journal::of_services().matches;
                 } else {
-                    journal.matches.push(matches.clone());
+                    // A single + is journalctl's word for or.
+                    let groups = matches.split(|one| one == "+").filter(|group| !group.is_empty());
+                    journal.matches.extend(groups.map(<[String]>::to_vec));
                 }
                 let back = config.read_back.value.as_secs();
                 journal.since = Some(Timestamp::now().as_second().saturating_sub(back));
@@ -180,6 +182,12 @@ impl Assistant {
         assistant
     }
 
+    /// These are the inputs from now on.
+    fn read_now(&mut self, inputs: Vec<Helped>) {
+        self.table.set(inputs);
+        self.begin_inputs();
+    }
+
     /// Inputs are known from now on. Nothing is merged here: what comes is handed out.
     fn begin_inputs(&mut self) {
         for input in self.table.inputs() {
@@ -206,7 +214,8 @@ impl Assistant {
                 match order {
                     Order::Stop => return self.end(),
                     Order::Configure(config, inputs) => match self.helper.reconfigure(config) {
-                        Ok(()) => self.next = Some(inputs),
+                        Ok(true) => self.next = Some(inputs),
+                        Ok(false) => self.read_now(inputs),
                         Err(error) => drop(self.tell(Some(error.to_string()))),
                     },
                 }
@@ -272,6 +281,11 @@ impl Assistant {
                 }
                 true
             }
+            Message::Restarted { why, .. } => {
+                self.table.journal_restarted(&why);
+                let note = format!("{why} and is started again");
+                self.send(Feed { notes: vec![note], ..Feed::default() })
+            }
             Message::Said { text, .. } => self.send(Feed { notes: vec![text], ..Feed::default() }),
             Message::Ready(ready) => {
                 self.table.ready(&ready, self.behind);
@@ -279,10 +293,10 @@ impl Assistant {
             }
             Message::Hello { after, .. } => {
                 if let Some(inputs) = self.next.take() {
-                    self.table.set(inputs);
-                    self.begin_inputs();
+                    self.read_now(inputs);
                 }
                 let Some(why) = after else { return true };
+                self.table.all_restarted(&format!("fairban-helper ended: {why}"));
                 self.send(Feed {
                     notes: vec![format!("fairban-helper began again: {why}")],
                     ..Feed::default()

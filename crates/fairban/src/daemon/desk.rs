@@ -13,6 +13,7 @@ use fairban_core::time::{Span, Time};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::hours::{Counts, Hours};
 use super::in_force::BansInForce;
 use super::port25::Port25;
 use crate::cli::Rule;
@@ -20,7 +21,7 @@ use crate::pipeline::Doubles;
 use crate::tally::Tally;
 
 /// Version of the entries and of the desk's snapshot: rises whenever either changes its form or meaning.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Without confirmation the service goes back to watching after so long.
 pub(crate) const CONFIRM_WITHIN: Span = Span::minutes(10);
@@ -159,7 +160,10 @@ struct State {
     /// The same since one and since two turns of a week, so that a report always reaches back a week.
     weeks: [Tally; 2],
     week_began: Time,
+    hours: Hours,
     today: Today,
+    /// The last login that each service told of.
+    last_events: [Option<Time>; Service::ALL.len()],
     learnt: bool,
 }
 
@@ -247,7 +251,9 @@ impl Desk {
             port25: Port25::default(),
             weeks: [Tally::new(rule), Tally::new(rule)],
             week_began: Time::MIN,
+            hours: Hours::default(),
             today: Today::default(),
+            last_events: [None; Service::ALL.len()],
             learnt: false,
         };
         Desk { engine: Engine::new(config), state }
@@ -303,6 +309,7 @@ impl Desk {
         if let Some(known) = self.state.inputs.get_mut(usize::from(input)) {
             known.last_event = Some(event.time);
         }
+        self.state.last_events[event.service.index()] = Some(event.time);
         let now = self.engine.now().max(event.time);
         self.state.port25.note(event);
         if !self.state.doubles.is_double_hash(now, u32::from(input), hash) {
@@ -347,9 +354,11 @@ impl Desk {
                 state.today.count(now, seen);
             }
         }
+        let before = state.weeks[0].totals;
         for week in &mut state.weeks {
             week.line(now, effects);
         }
+        state.hours.add(now, &Counts::between(&before, &state.weeks[0].totals));
     }
 
     /// Tells the engine the whole allowlist.
@@ -463,6 +472,16 @@ impl Desk {
         if began(newer).is_some_and(|began| began <= since) { newer } else { older }
     }
 
+    /// What happened hour by hour.
+    pub(crate) fn hours(&self) -> &Hours {
+        &self.state.hours
+    }
+
+    /// When a service last told of a login, by its stamp.
+    pub(crate) fn last_event(&self, service: Service) -> Option<Time> {
+        self.state.last_events[service.index()]
+    }
+
     /// What happened today.
     pub(crate) fn today(&self) -> &Today {
         &self.state.today
@@ -514,7 +533,11 @@ impl Desk {
             ),
             ("the allowlist", one.allowed == two.allowed && one.resolved == two.resolved),
             ("the bans in force", one.bans == two.bans),
-            ("the counts of the report", one.weeks == two.weeks && one.week_began == two.week_began),
+            (
+                "the counts of the report",
+                (&one.weeks, one.week_began, &one.hours) == (&two.weeks, two.week_began, &two.hours),
+            ),
+            ("the last logins", one.last_events == two.last_events),
             ("the lines that two logs hold", doubles(one) == doubles(two)),
             ("the engine", self.engine.snapshot() == other.engine.snapshot()),
         ];

@@ -80,6 +80,9 @@ struct Row {
     state: InputState,
     /// Why nothing comes.
     trouble: Option<String>,
+    restarts: u64,
+    /// How what brought its lines ended the last time.
+    ended: Option<String>,
 }
 
 impl Table {
@@ -89,7 +92,7 @@ impl Table {
         let mut before = std::mem::take(&mut *rows);
         rows.extend(inputs.into_iter().map(|input| {
             match before.iter().position(|row| row.input.key == input.key) {
-                Some(at) => before.swap_remove(at),
+                Some(at) => Row { input, ..before.swap_remove(at) },
                 None => Row::new(input),
             }
         }));
@@ -110,10 +113,23 @@ impl Table {
         if batch.forged.is_some() {
             row.forged.clone_from(&batch.forged);
         }
-        if row.input.listens.is_none() {
+        let brings = !batch.lines.is_empty() || batch.cursor.is_some();
+        if brings || row.state != InputState::Restarted {
+            let behind = behind && row.input.listens.is_none();
             row.state = if behind { InputState::CatchingUp } else { InputState::Following };
         }
         Some(Arc::clone(&row.input.key))
+    }
+
+    /// The helper has ended and was started again, and with it what brings the lines of all.
+    pub(crate) fn all_restarted(&self, why: &str) {
+        self.rows().iter_mut().for_each(|row| row.restarted(why));
+    }
+
+    /// `journalctl` has.
+    pub(crate) fn journal_restarted(&self, why: &str) {
+        let mut rows = self.rows();
+        rows.iter_mut().filter(|row| row.input.listens.is_none()).for_each(|row| row.restarted(why));
     }
 
     /// A worker has opened its sockets.
@@ -127,6 +143,7 @@ impl Table {
             });
             (row.state, row.trouble) = match (is_up, row.input.listens.is_none() && behind) {
                 (true, true) => (InputState::CatchingUp, None),
+                (true, false) if row.state == InputState::Restarted => (InputState::Restarted, None),
                 (true, false) => (InputState::Following, None),
                 (false, _) => {
                     let text = "cannot listen there: the service's log says why".to_owned();
@@ -151,9 +168,9 @@ impl Table {
         }
     }
 
-    /// For `status`.
-    pub(crate) fn told(&self) -> Vec<InputStatus> {
-        self.rows().iter().map(Row::told).collect()
+    /// For `status`, each with the name that the desk knows it by.
+    pub(crate) fn told(&self) -> Vec<(Arc<str>, InputStatus)> {
+        self.rows().iter().map(|row| (Arc::clone(&row.input.key), row.told())).collect()
     }
 
     fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
@@ -170,7 +187,15 @@ impl Row {
             forged: None,
             state: InputState::Waiting,
             trouble: None,
+            restarts: 0,
+            ended: None,
         }
+    }
+
+    fn restarted(&mut self, why: &str) {
+        self.restarts += 1;
+        self.ended = Some(why.to_owned());
+        self.state = InputState::Restarted;
     }
 
     fn told(&self) -> InputStatus {
@@ -183,12 +208,20 @@ impl Row {
             polling_ms: None,
             lines: self.counts.lines,
             lost_bytes: 0,
+            last: None,
+            restarts: self.restarts,
+            refused: self.counts.strangers,
             remark: self.remark().map(Shown::spelt),
         }
     }
 
     fn remark(&self) -> Option<String> {
         let mut parts: Vec<String> = self.trouble.iter().cloned().collect();
+        if let (None, Some(why)) = (&self.trouble, &self.ended) {
+            let times =
+                if self.restarts == 1 { "once".to_owned() } else { format!("{} times", self.restarts) };
+            parts.push(format!("started again {times}, the last time because {why}"));
+        }
         if let (Some(stranger), strangers @ 1..) = (self.stranger, self.counts.strangers) {
             parts.push(format!(
                 "nothing was taken {} of senders that `from` does not name, the last {stranger}",
@@ -240,11 +273,11 @@ mod tests {
         assert_eq!(table.note(&batch(Job::Syslog, 1, 5), false).as_deref(), Some("Tcp:127.0.0.1:514"));
         assert_eq!(table.note(&batch(Job::Journal, 0, 7), true).as_deref(), Some(JOURNAL));
         assert_eq!(table.note(&batch(Job::Syslog, 2, 1), false), None);
-        let lines: Vec<u64> = table.told().iter().map(|row| row.lines).collect();
+        let lines: Vec<u64> = table.told().iter().map(|(_, row)| row.lines).collect();
         assert_eq!(lines, [0, 5, 7]);
-        assert_eq!(table.told()[2].state, InputState::CatchingUp);
+        assert_eq!(table.told()[2].1.state, InputState::CatchingUp);
         table.caught_up();
-        assert_eq!(table.told()[2].state, InputState::Following);
+        assert_eq!(table.told()[2].1.state, InputState::Following);
     }
 
     #[test]
@@ -252,7 +285,7 @@ mod tests {
         let table = table();
         let listening = vec![(Transport::Tcp, "127.0.0.1:514".parse().unwrap())];
         table.ready(&Ready { listening, ..Ready::default() }, false);
-        let states: Vec<InputState> = table.told().iter().map(|row| row.state).collect();
+        let states: Vec<InputState> = table.told().iter().map(|(_, row)| row.state).collect();
         assert_eq!(states, [InputState::Failed, InputState::Following, InputState::Following]);
     }
 
@@ -262,9 +295,27 @@ mod tests {
         let stranger = Some("198.51.100.7".parse().unwrap());
         let counts = Counts { strangers: 3, ..Counts::default() };
         table.note(&Batch { counts, stranger, ..batch(Job::Syslog, 0, 0) }, false);
-        let remark = table.told()[0].remark.as_ref().unwrap().to_string();
+        let remark = table.told()[0].1.remark.as_ref().unwrap().to_string();
         assert!(remark.contains("3 times") && remark.ends_with("198.51.100.7"), "{remark}");
-        assert_eq!(table.told()[1].remark, None);
+        assert_eq!(table.told()[1].1.remark, None);
+    }
+
+    #[test]
+    fn what_was_started_again_says_so_until_something_comes_and_how_often() {
+        let table = table();
+        table.ready(&Ready { listening: Vec::new(), ..Ready::default() }, false);
+        table.journal_restarted("journalctl ended (exit status: 1)");
+        let journal = || table.told()[2].1.clone();
+        assert_eq!((journal().state, journal().restarts), (InputState::Restarted, 1));
+        table.note(&batch(Job::Journal, 0, 0), false);
+        assert_eq!(journal().state, InputState::Restarted, "counts alone are no lines");
+        let cursor = Some("s=1;i=2".to_owned());
+        table.note(&Batch { cursor, ..batch(Job::Journal, 0, 0) }, false);
+        assert_eq!(journal().state, InputState::Following);
+        table.all_restarted("it was killed by signal 9");
+        let remark = journal().remark.unwrap().to_string();
+        assert_eq!(remark, "started again 2 times, the last time because it was killed by signal 9");
+        assert_eq!(table.told()[0].1.restarts, 1);
     }
 
     #[test]
@@ -272,7 +323,7 @@ mod tests {
         let table = table();
         table.note(&batch(Job::Syslog, 1, 5), false);
         table.set(vec![syslog(Transport::Tcp, "127.0.0.1:514"), syslog(Transport::Udp, "[::1]:514")]);
-        let lines: Vec<u64> = table.told().iter().map(|row| row.lines).collect();
+        let lines: Vec<u64> = table.told().iter().map(|(_, row)| row.lines).collect();
         assert_eq!(lines, [5, 0]);
     }
 }

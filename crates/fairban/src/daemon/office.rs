@@ -3,6 +3,8 @@
 
 mod answers;
 
+pub(super) use self::answers::told_mode;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,7 +14,7 @@ use crossbeam_channel::{Receiver, after, never, select};
 use fairban_control::{Asked, Publisher, Walls};
 use fairban_core::effect::{Effect, Seen, Standing};
 use fairban_core::engine::{Order, Whom};
-use fairban_core::event::{Outcome, Protocol, Service};
+use fairban_core::event::{Outcome, Protocol};
 use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::{Doors as Close, Order as DoorOrder, Shut};
 use fairban_follow::InputStatus;
@@ -129,8 +131,6 @@ pub(crate) struct Office {
     pub(crate) reload: Box<dyn Reload>,
     pub(crate) alarms: Alarms,
     pub(crate) health: Health,
-    /// The last login of each service.
-    pub(crate) last_event: [Option<Time>; Service::ALL.len()],
     pub(crate) behind: bool,
     /// The same of each [`Feeder`].
     pub(crate) behind_each: [bool; 2],
@@ -316,7 +316,6 @@ impl Office {
                 } else {
                     self.timeline.of_stamp(event.time)
                 };
-                self.last_event[event.service.index()] = Some(event.time);
                 if let Some(position) = self.reads.remove(&input) {
                     entries.push(Entry::Read { input, position });
                 }

@@ -169,6 +169,11 @@ impl Recorder {
         }
     }
 
+    /// What was put on record until now and may not be there yet.
+    pub(crate) fn on_their_way(&self) -> database::OnTheirWay {
+        self.writer.on_their_way()
+    }
+
     /// Where the database is.
     pub(crate) fn path(&self) -> &Path {
         &self.path

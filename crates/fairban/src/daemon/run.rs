@@ -15,7 +15,6 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
-use fairban_core::event::Service;
 use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
@@ -42,7 +41,7 @@ use super::timeline::{Clock as _, SystemClock, Timeline};
 use crate::Done;
 use crate::accounts::Accounts;
 use crate::cli::RunArgs;
-use crate::config::{Config, InputSource, Paths};
+use crate::config::{self, Config, InputSource, Paths};
 use crate::error::{self, Failure, Kind, shown};
 use crate::input::live::{self, Plan};
 use crate::input::unpack;
@@ -229,7 +228,6 @@ fn start(started: Started) -> Done {
         reload: Box::new(reload),
         alarms: Alarms::default(),
         health: fairban_parse::health::Health::default(),
-        last_event: [None; Service::ALL.len()],
         behind: true,
         behind_each: [true, assistant.as_ref().is_some_and(Assistant::is_behind)],
         reads: BTreeMap::new(),
@@ -358,6 +356,11 @@ fn close_walls(
             .into();
     // Editors replace a file: its folder is what a reload reads.
     read.extend(std::path::absolute(&paths.main).ok().and_then(|main| Some(main.parent()?.to_owned())));
+    for allow in &config.allow {
+        if let config::Allow::File(path) = &allow.value {
+            read.extend(path.parent().map(Path::to_owned));
+        }
+    }
     read.extend(chosen.read().map(Path::to_owned));
     read.extend(Floor::folders());
     for input in &plan.inputs {

@@ -1,7 +1,7 @@
 //! The verbs that talk to the running service, and to its database where it does not run.
 //!
 //! Each asks over the control socket, and renders what was answered: for a person within 80 columns, or as the JSON line
-//! that it is. Three of them only look (`status`, `bans`, `why`): where no service runs they ask an [`Offline`], with the same
+//! that it is. Four of them only look (`status`, `bans`, `why`, `report`): where no service runs they ask an [`Offline`], with the same
 //! questions, and the same code renders its answers.
 
 mod args;
@@ -18,8 +18,8 @@ mod why;
 use std::io::Write as _;
 
 use fairban_control::{
-    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, StatusReport,
-    WhyReport,
+    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, SinceReport,
+    StatusReport, WhyReport,
 };
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -36,6 +36,9 @@ pub(crate) trait Offline {
 
     /// A page of the bans that are in force by the clock, as [`Request::Bans`] asks for it.
     fn bans(&mut self, within: Option<IpNet>, after: Option<IpNet>, most: u32) -> Result<BansPage, Failure>;
+
+    /// What has happened, as [`Request::Report`] asks for it.
+    fn report(&mut self, since: Moment) -> Result<SinceReport, Failure>;
 
     /// What is known about somebody, as [`Request::Why`] asks for it; `None` if nothing.
     fn why(&mut self, about: &About, at: Option<Moment>) -> Result<Option<WhyReport>, Failure>;
@@ -55,7 +58,7 @@ pub(crate) fn run(verb: &ControlVerb, offline: Option<&mut dyn Offline>) -> Done
         ControlVerb::Confirm(talk) => orders::confirm(talk),
         ControlVerb::Resume(talk) => orders::resume(talk),
         ControlVerb::Reload(talk) => orders::reload(talk),
-        ControlVerb::Report(args) => report::report(args),
+        ControlVerb::Report(args) => report::report(args, offline),
     }
 }
 
@@ -71,7 +74,7 @@ impl<'a> Answers<'a> {
         match (Client::connect(&talk.socket()?), offline) {
             (Ok(client), _) => Ok(Answers::Service(client)),
             (Err(error), Some(offline)) if error.is_not_running() => {
-                error::warn(&format!("{error}: this is what its database holds"), error.hint().as_deref());
+                error::warn(&format!("{error}: this is what it left"), error.hint().as_deref());
                 Ok(Answers::Database(offline))
             }
             (Err(error), _) => Err(failure(&error)),
@@ -93,6 +96,9 @@ impl<'a> Answers<'a> {
                     Some(report) => Response::Why(report),
                     None => Response::NothingKnown { about: show::about(about) },
                 })
+            }
+            (Answers::Database(offline), Request::Report { since }) => {
+                offline.report(*since).map(|report| Response::Report(Box::new(report)))
             }
             (Answers::Database(_), request) => {
                 let message = format!("a database cannot answer `{}`", request.name());

@@ -27,7 +27,7 @@ Alarms: 1
   Jan 21 09:30  account-under-attack  dan@d.example
       57 strangers failed at this account within a day
 
-Services
+Services (counted since Jan 14 08:00)
   service   lines  understood  about logins  odd  last login
   dovecot  90,210      99.9 %        81,004    2  Jan 21 09:59:58
   sshd        512     100.0 %           498    0  none
@@ -35,12 +35,15 @@ Services
       Jan 21 09:12:44 mx dovecot: imap-login: Login odd: user=<a\\xff>
 
 Inputs
-  input              kind  state       behind      lines
-  /var/log/mail.log  file  following  nothing  1,204,331
-  /srv/nfs/auth.log  file  following  nothing        512
+  input              kind    state       behind      lines  last login
+  /var/log/mail.log  file    following  nothing  1,204,331  Jan 21 09:59:58
+  /srv/nfs/auth.log  file    following  nothing        512  none
+  udp:192.0.2.1:514  syslog  restarted  unknown         77  none
   /srv/nfs/auth.log: looked at every 1000 ms, for its file system tells of no
   changes
   /srv/nfs/auth.log: this file system does not tell of changes
+  udp:192.0.2.1:514: started again once, the last time because fairban-helper
+  ended: it was killed by signal 9
 
 Sources   1,840 suspects; 912 places of 655 accounts, 3 of them hubs
 Bans      212 in force (1 by operators); 96 in the last day, 4,410 ever

@@ -90,9 +90,13 @@ impl Home {
         String::from_utf8_lossy(&fs::read(self.path("said")).unwrap_or_default()).into_owned()
     }
 
-    /// Runs a verb.
+    /// Runs a verb, in this folder.
     pub(crate) fn verb(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_fairban")).args(args).output().expect("the program starts")
+        Command::new(env!("CARGO_BIN_EXE_fairban"))
+            .current_dir(&self.dir)
+            .args(args)
+            .output()
+            .expect("the program starts")
     }
 
     pub(crate) fn audit(&self, more: &[&str]) -> Output {

@@ -10,6 +10,11 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod inputs;
+mod questions;
+mod reloads;
+mod support;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::process::{Command, Output};
@@ -49,7 +54,7 @@ fn verbs_find_the_socket_that_the_configuration_names() {
     // And its database, when it does not run.
     let ran = verb(&home, &["bans"]);
     assert!(ran.status.success(), "{}", text(&ran.stderr));
-    assert!(text(&ran.stderr).contains("this is what its database holds"), "{}", text(&ran.stderr));
+    assert!(text(&ran.stderr).contains("this is what it left"), "{}", text(&ran.stderr));
     let ran = home.verb(&["status", "--config", "/nonexistent/fairban.toml"]);
     assert_eq!(ran.status.code(), Some(78));
     assert!(text(&ran.stderr).contains("--socket PATH"), "{}", text(&ran.stderr));

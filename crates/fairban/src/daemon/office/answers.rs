@@ -332,7 +332,7 @@ fn words(text: Option<Shown>) -> String {
     text.map(|text| text.as_str().to_owned()).unwrap_or_default()
 }
 
-pub(super) fn told_mode(mode: Mode) -> ToldMode {
+pub(in crate::daemon) fn told_mode(mode: Mode) -> ToldMode {
     if mode.is_live() { ToldMode::Live } else { ToldMode::Shadow }
 }
 

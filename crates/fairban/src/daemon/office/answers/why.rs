@@ -1,6 +1,7 @@
 //! `fairban why`: from what the engine holds now, and from what is on record.
 
 use std::path::Path;
+use std::time::Duration;
 
 use fairban_control::{
     About, AccountRow, BanRow, DeviceRow, FailedRow, LoginRow, Moment, PARTS_MAX, Problem, Refusal, Reply,
@@ -18,6 +19,9 @@ use crate::daemon::history;
 use crate::explain::{outcome_words, signal_words};
 use crate::tally::{Unit, show_account};
 
+/// What was just decided is waited for so long: a disk that is slower is asked for what it has.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
+
 impl Office {
     /// Answers from what the engine holds; what is on record is read in a thread of its own, so that no verdict waits for
     /// a disk. There are no more such threads than clients.
@@ -32,7 +36,12 @@ impl Office {
             }
         };
         let path = self.recorder.path().to_owned();
-        let answer = move || reply.send(recorded(&path, &about, at, told));
+        let written = self.recorder.on_their_way();
+        let answer = move || {
+            // An operator who asks about his own order finds it.
+            written.wait(WRITTEN_WITHIN);
+            reply.send(recorded(&path, &about, at, told));
+        };
         // Without a thread the client is told that there was no answer.
         let _ = std::thread::Builder::new().name("history".to_owned()).spawn(answer);
     }
