@@ -2,7 +2,7 @@
 
 use fairban_core::event::{AuthEvent, Service};
 use fairban_parse::health::Health;
-use fairban_parse::parser::{Parsed, Parser};
+use fairban_parse::parser::{Parsed, Parser, Recent};
 use fairban_parse::stamp::Stamp;
 use memchr::memchr;
 
@@ -76,10 +76,11 @@ impl BlockParser {
         let Room { lines, events } = room;
         let mut parsed = ParsedBlock { lines, events, ..ParsedBlock::default() };
         let bytes = block.bytes();
+        let mut recent = Recent::default();
         let mut from = 0;
         while from < bytes.len() {
             let to = memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at);
-            self.line(&bytes[from..to], from as u32, &mut parsed);
+            self.line(&mut recent, &bytes[from..to], from as u32, &mut parsed);
             from = to + 1;
         }
         // The log's last line may lack the line feed that each line is counted with.
@@ -91,12 +92,12 @@ impl BlockParser {
         parsed
     }
 
-    fn line(&self, line: &[u8], from: u32, into: &mut ParsedBlock) {
+    fn line(&self, recent: &mut Recent, line: &[u8], from: u32, into: &mut ParsedBlock) {
         let (lines_before, services_before) = (into.line_count, into.services);
         into.line_count += 1;
         let to = from + line.len() as u32;
         let line_of = |stamp, told| ParsedLine { from, to, lines_before, services_before, stamp, told };
-        match self.parser.line(line, &mut into.health) {
+        match self.parser.line_after(recent, line, &mut into.health) {
             Parsed::Event(stamp, event) => {
                 into.services |= bit(event.service);
                 if self.wanted & bit(event.service) != 0 {
