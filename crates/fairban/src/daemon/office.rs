@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, after, never, select};
 use fairban_control::{Asked, Publisher, Walls};
 use fairban_core::effect::{Effect, Seen, Standing};
 use fairban_core::engine::{Order, Whom};
-use fairban_core::event::{Outcome, Protocol};
+use fairban_core::event::{Outcome, Protocol, Service};
 use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::{Doors as Close, Order as DoorOrder, Shut};
 use fairban_follow::InputStatus;
