@@ -25,6 +25,7 @@ use self::kit::{Home, is_root_or_skip};
 
 const NOBODY: u32 = 65_534;
 
+/// Not of 192.0.2.0/24, where machines that only run tests may live: what a machine itself has is never judged.
 fn line(address: &str) -> String {
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S+00:00");
     format!("{now} mx sshd[9]: Failed password for root from {address} port 22 ssh2\n")
@@ -90,8 +91,8 @@ fn a_log_behind_the_wall_is_told_to_need_a_restart_and_loses_nothing() {
     let home = Home::new();
     let elsewhere = tempfile::tempdir().unwrap();
     let other = elsewhere.path().join("auth.log");
-    fs::write(&other, line("192.0.2.2")).unwrap();
-    fs::write(home.path("log/auth.log"), line("192.0.2.1")).unwrap();
+    fs::write(&other, line("203.0.113.2")).unwrap();
+    fs::write(home.path("log/auth.log"), line("203.0.113.1")).unwrap();
     let inner = "[[input]]\nfile = \"$DIR/log/auth.log\"";
     home.configure("", inner);
     let mut service = home.start(&[]);
@@ -111,7 +112,7 @@ fn a_log_behind_the_wall_is_told_to_need_a_restart_and_loses_nothing() {
     assert!(told.contains("auth.log") && told.contains("once the service is started again"), "{told}");
     // What was read before still is.
     let mut log = fs::File::options().append(true).open(home.path("log/auth.log")).unwrap();
-    std::io::Write::write_all(&mut log, line("192.0.2.3").as_bytes()).unwrap();
+    std::io::Write::write_all(&mut log, line("203.0.113.3").as_bytes()).unwrap();
     let status = service.wait_until(|status| status.sources.suspects == 2);
     let walled = status.inputs.iter().find(|input| input.name.as_str() == other.to_str().unwrap()).unwrap();
     assert_ne!(walled.state, InputState::Following, "{walled:?}");
@@ -128,7 +129,7 @@ fn the_right_to_read_every_log_is_kept_where_it_was_given_and_told() {
     let home = Home::new();
     home.open_to_all();
     let log = home.path("log/dovecot.log");
-    fs::write(&log, line("192.0.2.1")).unwrap();
+    fs::write(&log, line("203.0.113.1")).unwrap();
     fs::set_permissions(&log, Permissions::from_mode(0o600)).unwrap();
     fs::create_dir(home.path("state")).unwrap();
     for folder in ["state", "run"] {
