@@ -107,12 +107,18 @@ impl Listeners {
     }
 }
 
+/// What the shipped unit does to who listens without its drop-in.
+const NO_NETWORK: &str =
+    ": the service has no network; under systemd, install the drop-in network.conf (contrib/systemd)";
+
 fn cannot_listen(transport: &str, address: &SocketAddr, error: &io::Error) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::PermissionDenied => {
             ": ports below 1024 are root's; take a higher one, or lower net.ipv4.ip_unprivileged_port_start"
         }
         io::ErrorKind::AddrInUse => ": another program listens there",
+        // Not a kind of its own in the standard library.
+        _ if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) => NO_NETWORK,
         _ => "",
     };
     format!("cannot listen on {transport} {address}: {error}{remedy}")
@@ -261,5 +267,23 @@ impl<'a> Outbox<'a> {
         let mut batch = std::mem::replace(&mut self.batch, next);
         batch.peers = std::mem::take(&mut self.peers).into_iter().collect();
         if batch.is_empty() { Ok(()) } else { self.channel.send(&Message::Batch(batch)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_not_to_listen_has_its_remedy() {
+        let address = "192.0.2.1:514".parse().unwrap();
+        for (errno, remedy) in [
+            (rustix::io::Errno::ACCESS, "ip_unprivileged_port_start"),
+            (rustix::io::Errno::ADDRINUSE, "another program listens there"),
+            (rustix::io::Errno::AFNOSUPPORT, "network.conf"),
+        ] {
+            let said = cannot_listen("UDP", &address, &io::Error::from(errno));
+            assert!(said.contains("UDP 192.0.2.1:514") && said.contains(remedy), "{said}");
+        }
     }
 }

@@ -29,7 +29,7 @@ const OLD: i64 = 60;
 const QUIET: Duration = Duration::from_secs(2);
 
 /// What the helper is to do, if anything.
-pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<String>) -> HelperConfig {
+pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<&str>) -> HelperConfig {
     let mut helper = HelperConfig::default();
     for input in &plan.inputs {
         match &input.source {
@@ -46,7 +46,7 @@ pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<String>) -> He
                 }
                 let back = config.read_back.value.as_secs();
                 journal.since = Some(Timestamp::now().as_second().saturating_sub(back));
-                journal.cursor.clone_from(&cursor);
+                journal.cursor = cursor.map(str::to_owned);
             }
             InputSource::Syslog(Listen::Udp(address)) => {
                 listen(&mut helper.syslog, Transport::Udp, *address, &input.senders);

@@ -188,12 +188,12 @@ impl Keeper {
     ) -> Result<Recovered, OpenError> {
         let mut remarks = Vec::new();
         let snapshots = Snapshots::on(Arc::clone(&disk), &dir.snapshots()).keeping(options.keep);
-        let take = |snapshot: &fairban_store::snapshots::Snapshot| {
-            Desk::restore(&snapshot.bytes).map_err(|error| error_chain(&error))
+        let take = |found: &fairban_store::snapshots::Snapshot| {
+            Desk::restore(&found.bytes).map_err(|error| error_chain(&error))
         };
         let Found { newest, passed } = snapshots.load_newest_as(take)?;
         remarks.extend(passed.iter().map(ToString::to_string));
-        let (rolled_seq, mut desk) = newest.unwrap_or_else(|| (0, blank.desk()));
+        let (rolled_seq, mut recovered) = newest.unwrap_or_else(|| (0, blank.desk()));
         let seq_min = options.seq_min.max(rolled_seq + 1);
         let journal_options = journal::Options { seq_min, ..journal::Options::default() };
         let (journal, opened) = Journal::open_on(Arc::clone(&disk), &dir.journal(), journal_options)?;
@@ -203,7 +203,7 @@ impl Keeper {
                 torn.bytes
             ));
         }
-        let effects = refold(&journal, &mut desk, &mut remarks)?;
+        let effects = refold(&journal, &mut recovered, &mut remarks)?;
         let keeper = Keeper {
             disk,
             options,
@@ -220,7 +220,7 @@ impl Keeper {
             syncer: Syncer::start(),
             unforced: None,
         };
-        Ok(Recovered { keeper, desk, effects, remarks })
+        Ok(Recovered { keeper, desk: recovered, effects, remarks })
     }
 
     /// Writes entries down as one batch and returns the number of the first. Always returns: what cannot be kept is said

@@ -7,15 +7,6 @@
 //!                                                                                 └─► database, tail
 //! ```
 
-#![allow(
-    clippy::needless_for_each,
-    clippy::needless_pass_by_value,
-    clippy::semicolon_if_nothing_returned,
-    clippy::similar_names,
-    clippy::too_many_lines,
-    reason = "desk and disk are two; start-up is one list of steps"
-)]
-
 mod alarms;
 mod assistant;
 mod audit;

@@ -184,7 +184,7 @@ impl Office {
         }
         let due = now.minus(LATENESS);
         if !self.behind && self.desk.next_deadline().is_some_and(|deadline| deadline <= due) {
-            self.enter(vec![Entry::Tick { time: due }], None);
+            self.enter(&[Entry::Tick { time: due }], None);
         }
         let mono = self.clock.since_start();
         let keep = self.keeper.tend(&self.desk, mono);
@@ -253,7 +253,7 @@ impl Office {
         }
         if !entries.is_empty() || self.unread_bytes > READ_BYTES_MAX {
             self.push_reads(&mut entries);
-            self.enter(entries, Some(&keys));
+            self.enter(&entries, Some(&keys));
         }
         if was_behind && !self.behind {
             self.caught_up();
@@ -271,7 +271,7 @@ impl Office {
     /// The names of the allowlist stand for these addresses now.
     fn resolved(&mut self, prefixes: Vec<IpNet>) {
         let time = self.now();
-        self.enter(vec![Entry::Resolved { time, prefixes }], None);
+        self.enter(&[Entry::Resolved { time, prefixes }], None);
     }
 
     fn noticed(&mut self, notice: Notice) {
@@ -368,11 +368,11 @@ impl Office {
     }
 
     /// Writes entries down, hands them to the desk, and acts on what it says. Returns the number of the first.
-    pub(crate) fn enter(&mut self, entries: Vec<Entry>, keys: Option<&[(InputNumber, Arc<str>)]>) -> u64 {
-        let first = self.keeper.keep(&self.desk, &entries, self.clock.since_start());
+    pub(crate) fn enter(&mut self, entries: &[Entry], keys: Option<&[(InputNumber, Arc<str>)]>) -> u64 {
+        let first = self.keeper.keep(&self.desk, entries, self.clock.since_start());
         let live = self.desk.mode().is_live();
         let mut effects = Vec::new();
-        for (seq, entry) in (first..).zip(&entries) {
+        for (seq, entry) in (first..).zip(entries) {
             self.desk.take(seq, entry, &mut effects);
             let place = match (entry, keys) {
                 (Entry::Line { input, line, .. }, Some(keys)) => {
@@ -407,7 +407,7 @@ impl Office {
         for effect in effects {
             match effect {
                 Effect::Ban(ban) | Effect::Extend { ban, .. } => {
-                    orders.extend(self.shut(ban.prefix, ban.until, now).map(DoorOrder::Ban))
+                    orders.extend(self.shut(ban.prefix, ban.until, now).map(DoorOrder::Ban));
                 }
                 Effect::Unban { prefix, .. } => orders.push(DoorOrder::Unban(*prefix)),
                 Effect::Alarm { time, alarm, .. } => self.alarms.engine(alarm, *time),
@@ -468,7 +468,7 @@ impl Office {
     fn caught_up(&mut self) {
         let now = self.now();
         if !self.desk.learnt() {
-            self.enter(vec![Entry::Learnt { time: now.minus(LATENESS) }], None);
+            self.enter(&[Entry::Learnt { time: now.minus(LATENESS) }], None);
         }
         error::note(&format!(
             "all old lines are read; following, {} bans in force, mode {}",
@@ -592,9 +592,11 @@ impl Office {
 
     /// The same at a time that the action itself counts from.
     pub(crate) fn action_at(&mut self, time: Time, by: By, action: Action, reason: String) -> u64 {
-        let entry = Entry::Action { time, by: by.clone(), action: action.clone(), reason: reason.clone() };
-        let seq = self.enter(vec![entry], None);
-        self.recorder.action(seq, time, &by, &action, &reason, self.desk.mode());
+        let entries = [Entry::Action { time, by, action, reason }];
+        let seq = self.enter(&entries, None);
+        if let [Entry::Action { by, action, reason, .. }] = &entries {
+            self.recorder.action(seq, time, by, action, reason, self.desk.mode());
+        }
         seq
     }
 
@@ -618,7 +620,7 @@ impl Office {
             Ok(Settings { config, mode, remarks, all_ports, floor }) => {
                 self.floor = floor;
                 let config = fairban_core::engine::Config { key: self.desk.config().key, ..config };
-                let seq = self.enter(vec![Entry::Configured { time, config, mode }], None);
+                let seq = self.enter(&[Entry::Configured { time, config, mode }], None);
                 if std::mem::replace(&mut self.all_ports, all_ports) != all_ports
                     && self.desk.mode().is_live()
                     && !self.behind
@@ -664,7 +666,7 @@ impl Office {
         let mut entries = Vec::new();
         self.push_reads(&mut entries);
         if !entries.is_empty() {
-            self.enter(entries, None);
+            self.enter(&entries, None);
         }
         self.record_status();
         self.recorder.close();

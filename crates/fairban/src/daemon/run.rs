@@ -33,7 +33,7 @@ use super::floor::Floor;
 use super::helped::{self, JOURNAL};
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
-use super::office::{Facts, Inbox, Office, Signal};
+use super::office::{Facts, Feed, Inbox, Office, Signal};
 use super::reading::{FEEDS_MAX, Order, Reader, position};
 use super::recorder::Recorder;
 use super::reload::{FromFiles, engine_config, first_mode, sources};
@@ -123,147 +123,198 @@ struct Started {
 }
 
 fn start(started: Started) -> Done {
-    let Started {
-        config,
-        paths,
-        plan,
-        raised,
-        dir,
-        key,
-        recovered,
-        signals,
-        helper,
-        enforcer,
-        way,
-        root,
-        ..
-    } = started;
-    let (floor, confirm_within) = (started.floor, started.confirm_within);
+    let Started { config, plan, raised, dir, key, recovered, signals, helper, .. } = started;
+    let (floor, paths, root) = (started.floor, started.paths, started.root);
     let Recovered { keeper, desk, effects, remarks } = recovered;
-    remarks.iter().for_each(|remark| error::warn(remark, None));
-    let server = bind(&config)?;
+    for remark in &remarks {
+        error::warn(remark, None);
+    }
     let (running, asked, publisher) =
-        server.start().map_err(|error| environment("cannot listen to operators", &error))?;
+        bind(&config)?.start().map_err(|error| environment("cannot listen to operators", &error))?;
     let (told, doors_told) = unbounded();
-    let doors = Doors::start(enforcer, told).map_err(|error| environment("cannot start a thread", &error))?;
-    let (notice_sender, notices) = unbounded();
-    let kept = fairban_store::database::Options {
-        bytes_max: u64::from(config.history.megabytes.value) << 20,
-        days_max: u32::try_from(config.history.keep.value.as_secs() / 86_400).unwrap_or(u32::MAX).max(1),
-        ..fairban_store::database::Options::default()
-    };
-    let recorder = Recorder::start(&dir.database(), kept, notice_sender)
-        .map_err(|error| environment("cannot start a thread", &error))?;
+    let doors = Doors::start(started.enforcer, told).map_err(|error| no_thread(&error))?;
+    let (recorder, notices) = record(&config, &dir)?;
     let clock = SystemClock::new();
-    let timeline = Timeline::new(&clock, desk.engine().now());
-    let (feed_sender, feed) = bounded(FEEDS_MAX);
-    let (order_sender, orders) = unbounded();
-    let inputs = Arc::new(Mutex::new(Vec::new()));
-    let (sources, readings) = sources(&plan);
-    let left = resume(&desk);
-    let follower = Follower::new(sources, left.clone().into_iter().collect(), follow_options(&config))
-        .map_err(|error| environment("cannot follow the logs", &error))?;
-    let waker = follower.waker();
-    let (resolved_sender, resolved) = unbounded();
-    let (assistant_sender, assistant_orders) = unbounded();
-    let alarm = Alarm::new().map_err(|error| environment("cannot wake threads", &error))?;
-    let helped = helped::Table::default();
-    let assistant = helper.map(|mut helper| {
-        helped.set(helped::inputs(&plan));
-        // Its first worker waits for its orders, so the place to go on from is not too late.
-        let again = assistant::config(&config, &plan, stored_cursor(desk.inputs()));
-        if let Err(error) = helper.reconfigure(again) {
-            error::warn(&error.to_string(), None);
-        }
-        // Ours stays, for a channel without senders would wake who waits for it again and again.
-        let senders = (feed_sender.clone(), resolved_sender.clone());
-        Assistant::new(helper, key, helped.clone(), senders, assistant_orders, alarm.clone())
-    });
-    let reader = Reader {
-        follower,
-        intake: Intake::new(key),
-        readings,
-        feed: feed_sender,
-        orders,
-        status: Arc::clone(&inputs),
-        inputs: BTreeMap::new(),
-        left,
-        batch: super::office::Feed { behind: true, ..Default::default() },
-    };
-    let walls = told_walls(&raised);
-    let raised_told = raised.to_string();
-    let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
+    let lines = Lines::open(&config, &plan, &desk, key, helper)?;
+    let (walls, shown_walls) = (told_walls(&raised), raised.to_string());
     let reload = FromFiles {
         paths,
         root,
-        helper: assistant.is_some().then(|| (assistant_sender.clone(), alarm.clone())),
+        helper: lines.assistant.is_some().then(|| (lines.reins.assistant.clone(), lines.reins.alarm.clone())),
         current: config,
         floor: floor.clone(),
-        reader: order_sender.clone(),
-        waker: waker.clone(),
+        reader: lines.reins.reader.clone(),
+        waker: lines.reins.waker.clone(),
         readers: running.readers(),
         raised,
     };
-    let all_ports = reload.current.bans.all_ports.value;
     let engine = floor.added_to(engine_config(&reload.current), &reload.current);
-    let settings = (engine, first_mode(&reload.current));
-    let closed = closed_doors(&reload.current);
+    let (first, closed) = (first_mode(&reload.current), closed_doors(&reload.current));
     let mut office = Office {
         facts: Facts { started: clock.now(), walls, state_dir: shown(dir.path()), closed },
+        timeline: Timeline::new(&clock, desk.engine().now()),
         desk,
         keeper,
         recorder,
         doors,
-        all_ports,
+        all_ports: reload.current.bans.all_ports.value,
         floor,
         sessions: Vec::new(),
-        confirm_within: confirm_within.unwrap_or(CONFIRM_WITHIN),
-        way,
+        confirm_within: started.confirm_within.unwrap_or(CONFIRM_WITHIN),
+        way: started.way,
         shut_since: None,
         publisher,
-        timeline,
         clock: Box::new(clock),
-        inputs,
-        helped,
+        inputs: Arc::clone(&lines.reader.status),
+        helped: lines.helped,
         reload: Box::new(reload),
         alarms: Alarms::default(),
         health: fairban_parse::health::Health::default(),
         behind: true,
-        behind_each: [true, assistant.as_ref().is_some_and(Assistant::is_behind)],
+        behind_each: [true, lines.assistant.as_ref().is_some_and(Assistant::is_behind)],
         reads: BTreeMap::new(),
         unread_bytes: 0,
-        watchdog,
+        watchdog: sd_notify::watchdog_enabled().map(|every| every / 2),
         watchdog_due: Duration::ZERO,
     };
-    office.recover(effects, settings.0, settings.1, &dir.path().join(crate::panic::NOTE));
-    let reading = thread::Builder::new()
-        .name("reading".to_owned())
-        .spawn(move || reader.run())
-        .map_err(|error| environment("cannot start a thread", &error))?;
-    let assisting = assistant
-        .map(|assistant| thread::Builder::new().name("helper".to_owned()).spawn(move || assistant.run()));
+    office.recover(effects, engine, first, &dir.path().join(crate::panic::NOTE));
+    let (feed, resolved) = (lines.feed, lines.resolved);
+    let inbox = Inbox { feed, asked, doors: doors_told, signals, notices, resolved };
+    work(office, inbox, lines.reader, lines.assistant, &lines.reins, &shown_walls)?;
+    running.stop();
+    Ok(())
+}
+
+/// Reads, decides and answers until it is told to stop.
+fn work(
+    office: Office,
+    inbox: Inbox,
+    reader: Reader,
+    assistant: Option<Assistant>,
+    reins: &Reins,
+    walls: &str,
+) -> Done {
+    let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
+    let reading = spawn("reading").spawn(move || reader.run()).map_err(|error| no_thread(&error))?;
+    let assisting = assistant.map(|assistant| spawn("helper").spawn(move || assistant.run()));
     let _ = sd_notify::notify(&[
         sd_notify::NotifyState::Ready,
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
-    error::note(&format!("fairban {} runs; {raised_told}", env!("CARGO_PKG_VERSION")));
-    let stop_reading = || {
+    error::note(&format!("fairban {} runs; {walls}", env!("CARGO_PKG_VERSION")));
+    office.run(&inbox, || {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-        let _ = order_sender.send(Order::Stop);
-        waker.wake();
-        let _ = assistant_sender.send(assistant::Order::Stop);
-        alarm.ring();
-    };
-    let inbox = Inbox { feed, asked, doors: doors_told, signals, notices, resolved };
-    office.run(&inbox, stop_reading);
+        reins.stop();
+    });
     // Who waits for us to take what it read ends when nobody does.
     drop(inbox);
     let _ = reading.join();
     if let Some(Ok(assisting)) = assisting {
         let _ = assisting.join();
     }
-    running.stop();
     Ok(())
+}
+
+/// Starts the database's thread; what it has to say comes out of the channel.
+fn record(
+    config: &Config,
+    dir: &StateDir,
+) -> Result<(Recorder, crossbeam_channel::Receiver<fairban_store::database::Notice>), Failure> {
+    let (notice_sender, notices) = unbounded();
+    let kept = fairban_store::database::Options {
+        bytes_max: u64::from(config.history.megabytes.value) << 20,
+        days_max: u32::try_from(config.history.keep.value.as_secs() / 86_400).unwrap_or(u32::MAX).max(1),
+        ..fairban_store::database::Options::default()
+    };
+    let recorder =
+        Recorder::start(&dir.database(), kept, notice_sender).map_err(|error| no_thread(&error))?;
+    Ok((recorder, notices))
+}
+
+/// Who brings lines, ready to begin.
+struct Lines {
+    reader: Reader,
+    assistant: Option<Assistant>,
+    helped: helped::Table,
+    feed: crossbeam_channel::Receiver<Feed>,
+    resolved: crossbeam_channel::Receiver<Vec<ipnet::IpNet>>,
+    reins: Reins,
+}
+
+/// How those who bring lines are told what to do.
+struct Reins {
+    reader: crossbeam_channel::Sender<Order>,
+    waker: fairban_follow::Waker,
+    assistant: crossbeam_channel::Sender<assistant::Order>,
+    alarm: Alarm,
+    /// Where there is no helper too: a channel without senders would wake who waits for it again and again.
+    _resolved: crossbeam_channel::Sender<Vec<ipnet::IpNet>>,
+}
+
+impl Reins {
+    fn stop(&self) {
+        let _ = self.reader.send(Order::Stop);
+        self.waker.wake();
+        let _ = self.assistant.send(assistant::Order::Stop);
+        self.alarm.ring();
+    }
+}
+
+impl Lines {
+    /// From where the desk was left.
+    fn open(
+        config: &Config,
+        plan: &Plan,
+        desk: &Desk,
+        key: [u8; 16],
+        helper: Option<Helper>,
+    ) -> Result<Lines, Failure> {
+        let (feed_sender, feed) = bounded(FEEDS_MAX);
+        let (order_sender, orders) = unbounded();
+        let (sources, readings) = sources(plan);
+        let left = resume(desk);
+        let follower = Follower::new(sources, left.clone().into_iter().collect(), follow_options(config))
+            .map_err(|error| environment("cannot follow the logs", &error))?;
+        let waker = follower.waker();
+        let (resolved_sender, resolved) = unbounded();
+        let (assistant_sender, assistant_orders) = unbounded();
+        let alarm = Alarm::new().map_err(|error| environment("cannot wake threads", &error))?;
+        let table = helped::Table::default();
+        let assistant = helper.map(|mut helper| {
+            table.set(helped::inputs(plan));
+            // Its first worker waits for its orders, so the place to go on from is not too late.
+            let cursor = stored_cursor(desk.inputs());
+            let again = assistant::config(config, plan, cursor.as_deref());
+            if let Err(error) = helper.reconfigure(again) {
+                error::warn(&error.to_string(), None);
+            }
+            let senders = (feed_sender.clone(), resolved_sender.clone());
+            Assistant::new(helper, key, table.clone(), senders, assistant_orders, alarm.clone())
+        });
+        let reader = Reader {
+            follower,
+            intake: Intake::new(key),
+            readings,
+            feed: feed_sender,
+            orders,
+            status: Arc::new(Mutex::new(Vec::new())),
+            inputs: BTreeMap::new(),
+            left,
+            batch: Feed { behind: true, ..Feed::default() },
+        };
+        let reins = Reins {
+            reader: order_sender,
+            waker,
+            assistant: assistant_sender,
+            alarm,
+            _resolved: resolved_sender,
+        };
+        Ok(Lines { reader, assistant, helped: table, feed, resolved, reins })
+    }
+}
+
+fn no_thread(error: &io::Error) -> Failure {
+    environment("cannot start a thread", error)
 }
 
 /// Starts the program that has the network, if it has anything to do: afterwards we start nothing any more.
@@ -564,7 +615,7 @@ impl Office {
             let time: Time = self.now();
             // A state that begins learns from old lines: its time is theirs.
             let time = if self.desk.learnt() { time } else { Time::from_secs(0) };
-            self.enter(vec![Entry::Configured { time, config, mode }], None);
+            self.enter(&[Entry::Configured { time, config, mode }], None);
         }
         self.obey_note(note);
         self.tell_allowlist(None);

@@ -234,3 +234,38 @@ fn the_run_script_is_one() {
         "no shell stays between the supervisor and the program"
     );
 }
+
+/// Settings of the unit that keep it from the network, as systemd reads them: the last word counts, and lists add up.
+fn network_of(additions: &[&str]) -> (String, BTreeSet<String>, String) {
+    let mut all = fs::read_to_string(contrib("systemd/fairban.service")).expect("it is in the tree");
+    for name in additions {
+        all += &fs::read_to_string(contrib("systemd").join(name)).expect("it is in the tree");
+    }
+    let values = |key: &str| {
+        let lines = all.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let families = values("RestrictAddressFamilies");
+    let families = families.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned).collect();
+    let last = |key: &str| values(key).pop().unwrap_or_default();
+    (last("PrivateNetwork"), families, last("IPAddressAllow"))
+}
+
+#[test]
+fn one_addition_opens_the_network_for_the_helper_and_nothing_else_does() {
+    let families = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    let shut = ("yes".to_owned(), families(&["AF_UNIX"]), String::new());
+    assert_eq!(network_of(&[]), shut);
+    assert_eq!(network_of(&["read-all-logs.conf"]), shut);
+    let open = ("no".to_owned(), families(&["AF_INET", "AF_INET6", "AF_UNIX"]), "any".to_owned());
+    assert_eq!(network_of(&["network.conf"]), open);
+    // What the helper calls to listen and to look names up is not among what the unit forbids.
+    if has("systemd-analyze") {
+        let allowed = allowed_calls("fairban.service");
+        for call in
+            ["socket", "bind", "listen", "accept4", "connect", "sendto", "recvfrom", "execve", "wait4"]
+        {
+            assert!(allowed.contains(call), "{call}");
+        }
+    }
+}

@@ -90,7 +90,7 @@ fn end_again_and_again(home: &Home) {
         assert_eq!(now.mode, Mode::Shadow);
         assert_eq!(now.bans.by_operator, turn as u64, "bans in force outlive it: {now:#?}");
         service.wait_until(|status| status.journal.sequence > before + 20);
-        let prefix = format!("192.0.2.{turn}/32").parse().expect("a prefix");
+        let prefix = format!("203.0.113.{turn}/32").parse().expect("a prefix");
         match client.ask(&Request::Ban { prefix, seconds: None, reason: None }) {
             Ok(Response::Done(done)) => before = done.sequence.expect("it is kept"),
             other => panic!("no ban: {other:?}"),

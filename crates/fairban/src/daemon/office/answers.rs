@@ -33,7 +33,7 @@ impl Office {
                 }));
             }
             Request::Bans { within, after, most } => {
-                reply.send(Response::Bans(self.bans(within, after, most)))
+                reply.send(Response::Bans(self.bans(within, after, most)));
             }
             Request::Ban { prefix, seconds, reason } => self.order_ban(&peer, prefix, seconds, reason, reply),
             Request::Unban { whom, forgive } => self.order_unban(&peer, &whom, forgive, reply),
@@ -61,7 +61,7 @@ impl Office {
             Request::Ping => reply.send(Response::Pong { version: Shown::of(env!("CARGO_PKG_VERSION")) }),
             Request::Report { since } => reply.send(self.report(since)),
             Request::Tail { .. } => {
-                reply.send(Refusal::new(Problem::Internal, "the server answers this itself"))
+                reply.send(Refusal::new(Problem::Internal, "the server answers this itself"));
             }
         }
     }
@@ -175,7 +175,7 @@ impl Office {
                         match answer {
                             Answer::Done => {}
                             Answer::Delayed => {
-                                done.remarks.push(Shown::of("carried out in a moment: many bans wait"))
+                                done.remarks.push(Shown::of("carried out in a moment: many bans wait"));
                             }
                             Answer::Protected => {
                                 let message = "it is or holds an address of this host, a gateway, or what \
