@@ -1,0 +1,283 @@
+//! What counts in life: who was let in, who was denied and for how long, and what robots got.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use fairban_core::time::{Span, Time};
+use ipnet::IpNet;
+
+use super::address::unit;
+use super::{ActorId, MIDNIGHT, Try, Who};
+use crate::format::Answer;
+
+/// A source with so many users and more stands for a NAT.
+const NAT_USERS: usize = 5;
+
+/// A ban hurts whoever was at that address so short a time ago.
+const RECENT: Span = Span::hours(24);
+
+/// What one actor did and met.
+#[derive(Clone, Debug, Default)]
+struct ActorScore {
+    profile: usize,
+    is_robot: bool,
+    logins: u64,
+    denied: u64,
+    locked_since: Option<Time>,
+    locked_us: i64,
+    reached: u64,
+    taken: BTreeSet<String>,
+    first: Option<Time>,
+    last: Option<Time>,
+    /// When it began to be kept out for good, as far as it went on trying.
+    sources: BTreeSet<IpAddr>,
+}
+
+/// What happened at one source: an IPv4 address, an IPv6 /64.
+#[derive(Clone, Debug, Default)]
+struct Source {
+    profile: Option<usize>,
+    robot: Option<usize>,
+    users: BTreeSet<ActorId>,
+    last_honest: Option<Time>,
+    /// Days with honest traffic, as bits.
+    days: u64,
+    failures: u32,
+    /// Guesses that reached the password check.
+    reached: u32,
+    /// How many had, when it was banned for the first time.
+    verdict: Option<u32>,
+    /// A ban hurt honest people.
+    hurt: bool,
+}
+
+/// Everything that is counted in one run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Score {
+    actors: BTreeMap<ActorId, ActorScore>,
+    sources: BTreeMap<IpAddr, Source>,
+    pub(crate) bans: u64,
+    pub(crate) complaints: Vec<String>,
+}
+
+/// Sums of one profile.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Tally {
+    pub(crate) source_days: u64,
+    pub(crate) sources: u64,
+    pub(crate) sources_hurt: u64,
+    pub(crate) nat_users: u64,
+    pub(crate) nat_users_hurt: u64,
+    pub(crate) single_users: u64,
+    pub(crate) single_users_hurt: u64,
+    pub(crate) logins: u64,
+    pub(crate) denied: u64,
+    pub(crate) locked_us: i64,
+    pub(crate) robots: u64,
+    pub(crate) reached: u64,
+    pub(crate) taken: u64,
+    pub(crate) addresses: u64,
+    pub(crate) burned: u64,
+    /// Guesses before the first ban of each banned address; sorted.
+    pub(crate) verdicts: Vec<u32>,
+    /// Sums over robots of guesses an hour for each address burned.
+    pub(crate) gain: f64,
+    pub(crate) hours: f64,
+}
+
+impl Score {
+    fn actor(&mut self, who: Who) -> &mut ActorScore {
+        let new = || ActorScore { profile: who.profile, is_robot: who.is_robot, ..ActorScore::default() };
+        self.actors.entry(who.actor).or_insert_with(new)
+    }
+
+    /// Somebody connects.
+    pub(super) fn comes(&mut self, who: Who, source: IpAddr, now: Time) {
+        let unit = unit(source);
+        let at = self.sources.entry(unit).or_default();
+        if who.is_robot {
+            at.robot.get_or_insert(who.profile);
+            let actor = self.actor(who);
+            actor.sources.insert(unit);
+        } else {
+            at.note_honest(who, now);
+        }
+        self.seen(who, now);
+    }
+
+    fn seen(&mut self, who: Who, now: Time) {
+        let actor = self.actor(who);
+        actor.first.get_or_insert(now);
+        actor.last = Some(now);
+    }
+
+    /// A try reached the password check.
+    pub(super) fn tried(&mut self, who: Who, source: IpAddr, made: &Try, answer: Answer, now: Time) {
+        let at = self.sources.entry(unit(source)).or_default();
+        at.failures += u32::from(answer != Answer::In);
+        if who.is_robot && !made.own {
+            at.reached += 1;
+        }
+        let actor = self.actor(who);
+        if !who.is_robot {
+            if answer == Answer::In {
+                actor.logins += 1;
+            }
+            if let (Answer::In, Some(since)) = (answer, actor.locked_since) {
+                actor.locked_us += now.since(since).as_micros();
+                actor.locked_since = None;
+            }
+        } else if !made.own {
+            actor.reached += 1;
+            if answer == Answer::In {
+                actor.taken.insert(made.name.text().to_owned());
+            }
+        }
+    }
+
+    /// A connection ended in which nobody tried to log in.
+    pub(super) fn idled(&mut self, who: Who, source: IpAddr) {
+        let at = self.sources.entry(unit(source)).or_default();
+        at.failures += 1;
+        if who.is_robot {
+            at.reached += 1;
+            self.actor(who).reached += 1;
+        }
+    }
+
+    /// A ban kept somebody out, who would have been let in or not.
+    pub(super) fn shut_out(&mut self, who: Who, source: IpAddr, would_be_in: bool, now: Time) {
+        if who.is_robot {
+            self.seen(who, now);
+            return;
+        }
+        let at = self.sources.entry(unit(source)).or_default();
+        at.note_honest(who, now);
+        at.hurt = true;
+        if would_be_in {
+            let actor = self.actor(who);
+            actor.denied += 1;
+            actor.locked_since.get_or_insert(now);
+        }
+    }
+
+    /// A ban was decided.
+    pub(super) fn banned(&mut self, prefix: &IpNet, now: Time) {
+        self.bans += 1;
+        let (from, until) = (unit(prefix.network()), prefix.broadcast());
+        let mut accused = false;
+        for (_, source) in self.sources.range_mut(from..=until) {
+            let reached = source.reached;
+            source.verdict.get_or_insert(reached);
+            accused |= source.failures > 0;
+            let recent = source.last_honest.is_some_and(|last| now.since(last) < RECENT);
+            source.hurt |= recent && source.robot.is_none();
+        }
+        if !accused {
+            self.complaints.push(format!("{prefix} was banned, and nobody ever failed there"));
+        }
+    }
+
+    /// What the run came to, by profile.
+    pub(crate) fn tallies(&self, profiles: usize, end: Time) -> Vec<Tally> {
+        let mut tallies = vec![Tally::default(); profiles];
+        for actor in self.actors.values() {
+            actor.add_to(&mut tallies[actor.profile], end, &self.sources);
+        }
+        for source in self.sources.values() {
+            if let Some(profile) = source.profile {
+                source.add_honest(&mut tallies[profile]);
+            }
+            if let Some(profile) = source.robot {
+                let tally = &mut tallies[profile];
+                tally.addresses += 1;
+                tally.burned += u64::from(source.verdict.is_some());
+                tally.verdicts.extend(source.verdict);
+            }
+        }
+        for tally in &mut tallies {
+            tally.verdicts.sort_unstable();
+        }
+        tallies
+    }
+}
+
+impl ActorScore {
+    fn add_to(&self, tally: &mut Tally, end: Time, sources: &BTreeMap<IpAddr, Source>) {
+        tally.logins += self.logins;
+        tally.denied += self.denied;
+        tally.locked_us += self.locked_us;
+        if let Some(since) = self.locked_since {
+            tally.locked_us += end.since(since).as_micros();
+        }
+        if self.is_robot {
+            tally.robots += 1;
+            tally.reached += self.reached;
+            tally.taken += self.taken.len() as u64;
+            let burned = self.sources.iter().filter(|at| sources[*at].verdict.is_some()).count();
+            let spent = match (self.first, self.last) {
+                (Some(first), Some(last)) => last.since(first).as_micros() as f64 / 3.6e9,
+                _ => 0.0,
+            };
+            let hours = spent.max(1.0);
+            tally.hours += hours;
+            tally.gain += self.reached as f64 / hours / burned.max(1) as f64;
+        }
+    }
+}
+
+impl Source {
+    fn note_honest(&mut self, who: Who, now: Time) {
+        self.profile.get_or_insert(who.profile);
+        self.users.insert(who.actor);
+        self.last_honest = Some(now);
+        self.days |= 1 << (now.since(MIDNIGHT).as_secs() / 86_400).clamp(0, 63);
+    }
+
+    fn add_honest(&self, tally: &mut Tally) {
+        let users = self.users.len() as u64;
+        tally.sources += 1;
+        tally.source_days += u64::from(self.days.count_ones());
+        tally.sources_hurt += u64::from(self.hurt);
+        let hurt = if self.hurt { users } else { 0 };
+        if self.users.len() >= NAT_USERS {
+            tally.nat_users += users;
+            tally.nat_users_hurt += hurt;
+        } else {
+            tally.single_users += users;
+            tally.single_users_hurt += hurt;
+        }
+    }
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Tally) {
+        self.source_days += other.source_days;
+        self.sources += other.sources;
+        self.sources_hurt += other.sources_hurt;
+        self.nat_users += other.nat_users;
+        self.nat_users_hurt += other.nat_users_hurt;
+        self.single_users += other.single_users;
+        self.single_users_hurt += other.single_users_hurt;
+        self.logins += other.logins;
+        self.denied += other.denied;
+        self.locked_us += other.locked_us;
+        self.robots += other.robots;
+        self.reached += other.reached;
+        self.taken += other.taken;
+        self.addresses += other.addresses;
+        self.burned += other.burned;
+        self.verdicts.extend(&other.verdicts);
+        self.verdicts.sort_unstable();
+        self.gain += other.gain;
+        self.hours += other.hours;
+    }
+
+    pub(crate) fn locked_minutes(&self) -> f64 {
+        self.locked_us as f64 / 6e7
+    }
+
+    pub(crate) fn median_verdict(&self) -> Option<u32> {
+        self.verdicts.get(self.verdicts.len() / 2).copied()
+    }
+}
