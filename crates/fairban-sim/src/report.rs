@@ -22,10 +22,13 @@ pub(crate) struct Report {
     findings: Vec<(u64, Finding)>,
     /// Honest sources that each judge hurt, by seed, the worst first when printed.
     hurt: Vec<(u64, u64, u64)>,
+    wrongs: Vec<(u64, String)>,
 }
 
 /// How many seeds with losses are named.
 const WORST: usize = 10;
+/// How many bans of honest people are explained.
+const WRONGS: usize = 40;
 
 impl Report {
     pub(crate) fn new(roster: Vec<Profile>, plan: &Plan, ask: &Ask) -> Report {
@@ -52,6 +55,7 @@ impl Report {
             tallies,
             findings: Vec::new(),
             hurt: Vec::new(),
+            wrongs: Vec::new(),
         }
     }
 
@@ -63,9 +67,11 @@ impl Report {
             }
         }
         self.findings.extend(outcome.findings.iter().map(|finding| (outcome.seed, finding.clone())));
+        self.wrongs.extend(outcome.wrongs.iter().map(|wrong| (outcome.seed, wrong.clone())));
         if let Some(first) = outcome.tallies.first() {
-            let (hurt, denied) =
-                first.iter().fold((0, 0), |(h, d), tally| (h + tally.sources_hurt, d + tally.denied));
+            let (hurt, denied) = first.iter().fold((0, 0), |(h, d), tally| {
+                (h + tally.sources_hurt - tally.shared_hurt, d + tally.denied - tally.shared_denied)
+            });
             if hurt > 0 {
                 self.hurt.push((hurt, denied, outcome.seed));
             }
@@ -155,17 +161,19 @@ impl Report {
     fn summary(&self, text: &mut String) {
         for (judge, kind) in self.plan.judges.iter().enumerate() {
             let all = self.total(judge);
+            let (hurt, denied) = (all.sources_hurt - all.shared_hurt, all.denied - all.shared_denied);
+            let logins = all.logins + all.denied;
             let _ = writeln!(
                 text,
-                "{}: banned {} of {} honest source-days ({}), denied {} of {} logins ({}), NAT parity {}",
+                "{}: banned {hurt} of {} honest source-days ({}), denied {denied} of {logins} logins ({}), \
+                 NAT parity {}; where a robot is or was too: banned {}, denied {}",
                 kind.name(),
-                all.sources_hurt,
                 all.source_days,
-                rate(all.sources_hurt, all.source_days),
-                all.denied,
-                all.logins + all.denied,
-                rate(all.denied, all.logins + all.denied),
+                rate(hurt, all.source_days),
+                rate(denied, logins),
                 parity(&all),
+                all.shared_hurt,
+                all.shared_denied,
             );
         }
         let mut hurt = self.hurt.clone();
@@ -176,6 +184,9 @@ impl Report {
                 "seed {seed}: {sources} honest sources banned, {denied} logins denied: {}",
                 self.again(*seed)
             );
+        }
+        for (seed, wrong) in self.wrongs.iter().take(WRONGS) {
+            let _ = writeln!(text, "seed {seed}: {wrong}");
         }
         let oracles = if self.plan.oracles { "all oracles" } else { "the oracles of play" };
         let _ = writeln!(text, "{} seeds, {oracles}: {} findings", self.seeds, self.findings.len());
@@ -262,8 +273,10 @@ fn honest_json(tally: &Tally) -> Value {
         "sources": tally.sources,
         "source_days": tally.source_days,
         "sources_banned": tally.sources_hurt,
+        "sources_banned_beside_a_robot": tally.shared_hurt,
         "logins": tally.logins + tally.denied,
         "logins_denied": tally.denied,
+        "logins_denied_beside_a_robot": tally.shared_denied,
         "lockout_minutes": tally.locked_minutes(),
         "nat_users": tally.nat_users,
         "nat_users_banned": tally.nat_users_hurt,

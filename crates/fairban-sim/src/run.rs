@@ -6,9 +6,10 @@ use std::thread;
 
 use crate::actor::Profile;
 use crate::cast::{Ask, play, roster};
-use crate::judge::Kind;
+use crate::judge::{Kind, Verdict};
 use crate::oracle::{self, Finding};
-use crate::world::score::Tally;
+use crate::world::MIDNIGHT;
+use crate::world::score::{Tally, Wrong};
 
 /// What came of one seed.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Outcome {
     /// For each judge, in the order asked, the sums of each profile.
     pub(crate) tallies: Vec<Vec<Tally>>,
     pub(crate) findings: Vec<Finding>,
+    /// The first judge's bans of honest people, for a person.
+    pub(crate) wrongs: Vec<String>,
 }
 
 /// Which seeds, and what of each.
@@ -35,6 +38,7 @@ pub(crate) fn seed(seed: u64, ask: &Ask, roster: &[Profile], plan: &Plan) -> Out
     let mut findings = Vec::new();
     let mut format = "";
     let mut tallies = Vec::new();
+    let mut wrongs = Vec::new();
     for judge in &plan.judges {
         let mut world = play(seed, ask, roster, *judge, false);
         format = world.format().name();
@@ -43,6 +47,7 @@ pub(crate) fn seed(seed: u64, ask: &Ask, roster: &[Profile], plan: &Plan) -> Out
             let of = |oracle| move |what| Finding { oracle, what };
             findings.extend(complaints.into_iter().map(of("explanation")));
             findings.extend(std::mem::take(&mut world.score.complaints).into_iter().map(of("third party")));
+            wrongs = world.score.wrongs.iter().map(|wrong| told(wrong, roster)).collect();
         }
         tallies.push(world.score.tallies(roster.len(), world.end));
     }
@@ -50,7 +55,14 @@ pub(crate) fn seed(seed: u64, ask: &Ask, roster: &[Profile], plan: &Plan) -> Out
         let world = play(seed, ask, roster, Kind::Nobody, true);
         findings.extend(oracle::look(seed, &world));
     }
-    Outcome { seed, format, tallies, findings }
+    Outcome { seed, format, tallies, findings, wrongs }
+}
+
+fn told(wrong: &Wrong, roster: &[Profile]) -> String {
+    let Wrong { profile, time, verdict } = wrong;
+    let minutes = time.since(MIDNIGHT).as_secs() / 60;
+    let (name, Verdict { prefix, because }) = (roster[*profile].name, verdict);
+    format!("{prefix} ({name}) at {:02}:{:02}: {because}", minutes / 60, minutes % 60)
 }
 
 /// Plays all seeds, and hands each outcome to `take` in the order of the seeds.

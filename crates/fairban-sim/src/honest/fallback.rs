@@ -8,7 +8,7 @@ use crate::cast::Stage;
 use crate::world::MIDNIGHT;
 
 /// In the founding log one user in twelve. Assumption for other sites.
-const HOMES: f64 = 10.0;
+const HOMES: f64 = 25.0;
 const EVERY: (Span, Span) = (Span::minutes(5), Span::minutes(20));
 
 pub(crate) fn cast(stage: &mut Stage<'_>) {

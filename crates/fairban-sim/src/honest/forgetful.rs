@@ -5,7 +5,7 @@ use super::typist::typist;
 use crate::cast::Stage;
 use crate::world::MIDNIGHT;
 
-const HOMES: f64 = 10.0;
+const HOMES: f64 = 25.0;
 /// Assumption; 1.5 % of Yahoo's users forgot their password in a month (Florêncio and Herley, 2007), these far more often.
 const FORGETS: f64 = 0.15;
 

@@ -10,7 +10,7 @@ use crate::cast::Stage;
 use crate::world::MIDNIGHT;
 use crate::world::account::Secret;
 
-const OFFICES: f64 = 2.0;
+const OFFICES: f64 = 4.0;
 const PEOPLE: (usize, usize) = (8, 45);
 /// Who types. The others have programs. Assumption.
 const TYPES: f64 = 0.3;

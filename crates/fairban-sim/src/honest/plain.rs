@@ -7,7 +7,7 @@ use crate::cast::Stage;
 use crate::world::MIDNIGHT;
 
 /// Homes with one user, in a site of usual size. Assumption.
-const HOMES: f64 = 90.0;
+const HOMES: f64 = 250.0;
 /// How often mail programs look. The corpus' programs have 1 to 30 minutes; longer ones keep a day small.
 const EVERY: (Span, Span) = (Span::minutes(10), Span::minutes(60));
 

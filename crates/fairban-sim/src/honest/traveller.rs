@@ -10,7 +10,7 @@ use crate::actor::{Act, Actor};
 use crate::cast::Stage;
 use crate::world::MIDNIGHT;
 
-const PEOPLE: f64 = 6.0;
+const PEOPLE: f64 = 10.0;
 /// How long somebody on the way stays at one address. Assumption.
 const STAYS: (Span, Span) = (Span::hours(1), Span::hours(8));
 

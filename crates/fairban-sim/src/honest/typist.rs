@@ -6,7 +6,7 @@ use super::client::Typist;
 use crate::cast::Stage;
 use crate::world::MIDNIGHT;
 
-const HOMES: f64 = 40.0;
+const HOMES: f64 = 110.0;
 /// Mistyped passwords: 2 % in the simulator of `StopGuessing` (`EuroS&P` 2019); 9.3 % of failed submissions at Dropbox
 /// are typos (Chatterjee et al., S&P 2016).
 pub(super) const SLIPS: f64 = 0.04;

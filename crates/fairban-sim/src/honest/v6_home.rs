@@ -8,7 +8,7 @@ use crate::cast::Stage;
 use crate::world::MIDNIGHT;
 use crate::world::account::Secret;
 
-const HOMES: f64 = 12.0;
+const HOMES: f64 = 30.0;
 const DEVICES: (usize, usize) = (1, 4);
 const DIGEST: f64 = 0.1;
 const STALE: f64 = 0.05;

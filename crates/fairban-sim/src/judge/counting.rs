@@ -47,7 +47,7 @@ impl Judge for Counting {
     fn failed(&mut self, source: IpAddr, now: Time) {
         if self.failures.is_too_many(source, now) {
             self.bans.insert(source, now.plus(BAN));
-            self.verdicts.push(Verdict { prefix: source.into() });
+            self.verdicts.push(Verdict { prefix: source.into(), because: String::new() });
         }
     }
 

@@ -98,10 +98,23 @@ impl EngineJudge {
             self.held.take(&effect);
             if let Effect::Ban(ban) | Effect::Extend { ban, .. } = &effect {
                 self.complaints.extend(unexplained(&self.engine, ban));
-                self.verdicts.push(Verdict { prefix: ban.prefix });
+                self.verdicts.push(Verdict { prefix: ban.prefix, because: because(ban) });
             }
         }
     }
+}
+
+fn because(ban: &Ban) -> String {
+    let signals = ban.signals.iter().map(|sum| format!("{} {} x{}", sum.signal.name(), sum.nats, sum.count));
+    let signals: Vec<String> = signals.collect();
+    format!(
+        "{} of {} nats, {} tries, {}: {}",
+        ban.evidence,
+        ban.limit,
+        ban.attempts,
+        ban.reason.name(),
+        signals.join(", ")
+    )
 }
 
 /// What a ban's explanation lacks.

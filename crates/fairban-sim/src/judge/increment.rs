@@ -29,7 +29,7 @@ impl Judge for Increment {
             let (count, until) = self.bans.entry(source).or_insert((0, now));
             *until = now.plus(Span::micros(BAN.as_micros() << (*count).min(DOUBLINGS_MAX)));
             *count += 1;
-            self.verdicts.push(Verdict { prefix: source.into() });
+            self.verdicts.push(Verdict { prefix: source.into(), because: String::new() });
         }
     }
 

@@ -20,6 +20,8 @@ use crate::format::Told;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) prefix: IpNet,
+    /// The evidence, for a person.
+    pub(crate) because: String,
 }
 
 /// Sees the log and what time it is, and shuts out.

@@ -7,9 +7,9 @@ use super::{Finding, config};
 use crate::judge::{Seen, over_limits};
 use crate::world::tape::Tape;
 
-/// A hundredth of what a site has.
+/// A fraction of what a day brings. A neighbourhood may hold one suspect in 64.
 const SMALL: Limits = Limits {
-    suspects: 64,
+    suspects: 640,
     clients: 64,
     accounts: 64,
     sources_per_account: 4,

@@ -86,8 +86,8 @@ fn first_bans(effects: &[Effect]) -> std::collections::BTreeMap<IpAddr, (u32, bo
                 }
             }
             Effect::Ban(ban) => {
-                for (source, entry) in &mut judged {
-                    entry.1 |= ban.prefix.contains(source);
+                for (_, entry) in judged.range_mut(ban.prefix.network()..=ban.prefix.broadcast()) {
+                    entry.1 = true;
                 }
             }
             _ => {}

@@ -270,7 +270,7 @@ impl World {
     /// Counts new bans.
     fn heed(&mut self) {
         for verdict in self.judge.verdicts() {
-            self.score.banned(&verdict.prefix, self.now);
+            self.score.banned(&verdict, self.now);
         }
     }
 }

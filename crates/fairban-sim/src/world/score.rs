@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use fairban_core::time::{Span, Time};
-use ipnet::IpNet;
-
 use super::address::unit;
 use super::{ActorId, MIDNIGHT, Try, Who};
 use crate::format::Answer;
+use crate::judge::Verdict;
+use fairban_core::time::{Span, Time};
 
 /// A source with so many users and more stands for a NAT.
 const NAT_USERS: usize = 5;
@@ -23,13 +22,13 @@ struct ActorScore {
     is_robot: bool,
     logins: u64,
     denied: u64,
+    shared_denied: u64,
     locked_since: Option<Time>,
     locked_us: i64,
     reached: u64,
     taken: BTreeSet<String>,
     first: Option<Time>,
     last: Option<Time>,
-    /// When it began to be kept out for good, as far as it went on trying.
     sources: BTreeSet<IpAddr>,
 }
 
@@ -56,8 +55,17 @@ struct Source {
 pub(crate) struct Score {
     actors: BTreeMap<ActorId, ActorScore>,
     sources: BTreeMap<IpAddr, Source>,
-    pub(crate) bans: u64,
+    /// Bans of sources where honest people are, and no robot.
+    pub(crate) wrongs: Vec<Wrong>,
     pub(crate) complaints: Vec<String>,
+}
+
+/// A ban of honest people.
+#[derive(Clone, Debug)]
+pub(crate) struct Wrong {
+    pub(crate) profile: usize,
+    pub(crate) time: Time,
+    pub(crate) verdict: Verdict,
 }
 
 /// Sums of one profile.
@@ -66,12 +74,16 @@ pub(crate) struct Tally {
     pub(crate) source_days: u64,
     pub(crate) sources: u64,
     pub(crate) sources_hurt: u64,
+    /// Of these, where a robot is or was too.
+    pub(crate) shared_hurt: u64,
     pub(crate) nat_users: u64,
     pub(crate) nat_users_hurt: u64,
     pub(crate) single_users: u64,
     pub(crate) single_users_hurt: u64,
     pub(crate) logins: u64,
     pub(crate) denied: u64,
+    /// Of these, where a robot is or was too.
+    pub(crate) shared_denied: u64,
     pub(crate) locked_us: i64,
     pub(crate) robots: u64,
     pub(crate) reached: u64,
@@ -154,16 +166,18 @@ impl Score {
         let at = self.sources.entry(unit(source)).or_default();
         at.note_honest(who, now);
         at.hurt = true;
+        let shared = at.robot.is_some();
         if would_be_in {
             let actor = self.actor(who);
             actor.denied += 1;
+            actor.shared_denied += u64::from(shared);
             actor.locked_since.get_or_insert(now);
         }
     }
 
     /// A ban was decided.
-    pub(super) fn banned(&mut self, prefix: &IpNet, now: Time) {
-        self.bans += 1;
+    pub(super) fn banned(&mut self, verdict: &Verdict, now: Time) {
+        let prefix = &verdict.prefix;
         let (from, until) = (unit(prefix.network()), prefix.broadcast());
         let mut accused = false;
         for (_, source) in self.sources.range_mut(from..=until) {
@@ -171,7 +185,14 @@ impl Score {
             source.verdict.get_or_insert(reached);
             accused |= source.failures > 0;
             let recent = source.last_honest.is_some_and(|last| now.since(last) < RECENT);
-            source.hurt |= recent && source.robot.is_none();
+            if recent && source.robot.is_none() {
+                source.hurt = true;
+                self.wrongs.extend(source.profile.map(|profile| Wrong {
+                    profile,
+                    time: now,
+                    verdict: verdict.clone(),
+                }));
+            }
         }
         if !accused {
             self.complaints.push(format!("{prefix} was banned, and nobody ever failed there"));
@@ -206,6 +227,7 @@ impl ActorScore {
     fn add_to(&self, tally: &mut Tally, end: Time, sources: &BTreeMap<IpAddr, Source>) {
         tally.logins += self.logins;
         tally.denied += self.denied;
+        tally.shared_denied += self.shared_denied;
         tally.locked_us += self.locked_us;
         if let Some(since) = self.locked_since {
             tally.locked_us += end.since(since).as_micros();
@@ -239,6 +261,11 @@ impl Source {
         tally.sources += 1;
         tally.source_days += u64::from(self.days.count_ones());
         tally.sources_hurt += u64::from(self.hurt);
+        tally.shared_hurt += u64::from(self.hurt && self.robot.is_some());
+        if self.robot.is_some() {
+            // Whoever shares an address with a robot is not what parity is about.
+            return;
+        }
         let hurt = if self.hurt { users } else { 0 };
         if self.users.len() >= NAT_USERS {
             tally.nat_users += users;
@@ -255,6 +282,8 @@ impl Tally {
         self.source_days += other.source_days;
         self.sources += other.sources;
         self.sources_hurt += other.sources_hurt;
+        self.shared_hurt += other.shared_hurt;
+        self.shared_denied += other.shared_denied;
         self.nat_users += other.nat_users;
         self.nat_users_hurt += other.nat_users_hurt;
         self.single_users += other.single_users;
@@ -277,7 +306,8 @@ impl Tally {
         self.locked_us as f64 / 6e7
     }
 
+    /// The median of all its addresses; `None` if half of them were never banned.
     pub(crate) fn median_verdict(&self) -> Option<u32> {
-        self.verdicts.get(self.verdicts.len() / 2).copied()
+        self.verdicts.get(self.addresses as usize / 2).copied()
     }
 }
