@@ -7,9 +7,11 @@ use crate::world::MIDNIGHT;
 const PEOPLE: usize = 3;
 
 pub(crate) fn cast(stage: &mut Stage<'_>) {
-    for _ in 0..PEOPLE {
+    for number in 0..PEOPLE {
         let name = stage.world.accounts.hire(&mut stage.rng, MIDNIGHT);
-        let address = stage.world.addresses.home(&mut stage.rng);
+        let addresses = &mut stage.world.addresses;
+        let address =
+            if number == 0 { addresses.home_v6(&mut stage.rng) } else { addresses.home(&mut stage.rng) };
         stage.world.framed.push((address, name.clone()));
         add(stage, &name, address);
     }

@@ -13,9 +13,14 @@ const GAP: (Span, Span) = (Span::millis(50), Span::millis(500));
 const MOST: u32 = 6_000;
 
 pub(crate) fn cast(stage: &mut Stage<'_>) {
+    if stage.world.format() == crate::format::Format::Vchkpw {
+        // Its log shows no connections.
+        return;
+    }
     let flood = Flood {
         source: stage.world.addresses.hosted(&mut stage.rng),
-        protocol: stage.protocol(),
+        // Where a part of the connections leaves no line, it takes another.
+        protocol: stage.blind_protocol(),
         gap: stage.rng.span(GAP.0, GAP.1),
         left: MOST,
     };

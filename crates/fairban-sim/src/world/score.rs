@@ -180,13 +180,17 @@ impl Score {
         let prefix = &verdict.prefix;
         let (from, until) = (unit(prefix.network()), prefix.broadcast());
         let mut accused = false;
-        for (_, source) in self.sources.range_mut(from..=until) {
+        for (at, source) in self.sources.range_mut(from..=until) {
             let reached = source.reached;
             source.verdict.get_or_insert(reached);
             accused |= source.failures > 0;
             let recent = source.last_honest.is_some_and(|last| now.since(last) < RECENT);
             if recent && source.robot.is_none() {
                 source.hurt = true;
+                if source.failures == 0 {
+                    let what = format!("{at} never failed, and is banned with {prefix}");
+                    self.complaints.push(what);
+                }
                 self.wrongs.extend(source.profile.map(|profile| Wrong {
                     profile,
                     time: now,

@@ -1,4 +1,4 @@
-//! Robots that log in and fail on purpose: to make the server look broken, or the world look harmless.
+//! Fails on purpose at its own, familiar accounts, all together, so that the server looks broken; and guesses meanwhile.
 
 use std::net::IpAddr;
 
@@ -16,8 +16,7 @@ const ACCOUNTS: usize = 12;
 /// They log in for this long, to be familiar.
 const FAMILIAR: Span = Span::hours(4);
 
-/// Twelve familiar pairs fail together, again and again; a robot guesses meanwhile.
-pub(crate) fn cast_outage(stage: &mut Stage<'_>) {
+pub(crate) fn cast(stage: &mut Stage<'_>) {
     let protocol = stage.telling_protocol();
     let from = stage.war();
     let fails = from.plus(FAMILIAR);
@@ -49,43 +48,5 @@ impl Actor for Extra {
         act.login(self.source, self.protocol, &Try::own(&self.name, &secret));
         let gap = if failing { Span::secs(60) } else { Span::minutes(15) };
         Some(act.now().plus(act.rng.about(gap, 0.1)))
-    }
-}
-
-/// Strangers with bought accounts.
-const STRANGERS: usize = 60;
-
-/// Strangers that fail once and then log in, all day: so that the next failing stranger is believed to be a person. Then a
-/// botnet comes.
-pub(crate) fn cast_quiet(stage: &mut Stage<'_>) {
-    let protocol = stage.telling_protocol();
-    let names: Vec<Name> = (0..8).map(|_| stage.world.accounts.hire(&mut stage.rng, MIDNIGHT)).collect();
-    for number in 0..STRANGERS {
-        let source = stage.world.addresses.bot(&mut stage.rng);
-        let stranger = Stranger { name: names[number % 8].clone(), source, protocol, failed: false };
-        let start = stage.war().plus(stage.rng.span(Span::ZERO, Span::hours(6)));
-        stage.add(start, stranger);
-    }
-    let names = collected_list(stage.world, &mut stage.rng, 500, 0.5);
-    let pool: Vec<IpAddr> = (0..20).map(|_| stage.world.addresses.hosted(&mut stage.rng)).collect();
-    let pace = Pace::Even(Span::secs(40));
-    let guesser = Guesser::new(Names::new(names), pace, Pool::Some(pool, 0), protocol, stage.world);
-    let start = stage.war().plus(Span::hours(6));
-    stage.add(start, guesser);
-}
-
-struct Stranger {
-    name: Name,
-    source: IpAddr,
-    protocol: Protocol,
-    failed: bool,
-}
-
-impl Actor for Stranger {
-    fn wake(&mut self, act: &mut Act<'_>) -> Option<Time> {
-        let right = self.name.account().map(|id| act.world.accounts.secret(id).clone())?;
-        let secret = if self.failed { right } else { Secret::fresh(act.rng) };
-        act.login(self.source, self.protocol, &Try::own(&self.name, &secret));
-        (!std::mem::replace(&mut self.failed, true)).then(|| act.now().plus(Span::minutes(20)))
     }
 }
