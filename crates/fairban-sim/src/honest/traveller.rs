@@ -20,7 +20,7 @@ pub(crate) fn cast(stage: &mut Stage<'_>) {
         let address: IpAddr = stage.world.addresses.home(&mut stage.rng);
         // Foreign keyboards double the slips.
         let typist = typist(stage, &name, address);
-        let typist = Typist { slips: typist.slips * 2.0, every: Span::hours(1), ..typist };
+        let typist = Typist { slips: (typist.slips * 2.0).min(0.6), every: Span::hours(1), ..typist };
         let start = stage.some_time(0.3);
         stage.add(start, Traveller { typist, leaves: start });
     }

@@ -21,6 +21,11 @@ use fairban_core::limits::Limits;
 use crate::format::KEY;
 use crate::judge::{Seen, over_limits, unexplained};
 use crate::rng::Rng;
+#[cfg(test)]
+pub(crate) use order::permuted;
+#[cfg(test)]
+pub(crate) use replay::Reader;
+
 use crate::world::World;
 use crate::world::tape::Tape;
 

@@ -17,7 +17,7 @@ use crate::world::tape::{Row, Tape};
 const GUESSES: u32 = 1;
 
 /// The rows in another order: within each second, the sources in any order, each one's own lines as they were.
-fn permuted<'a>(rows: &'a [Row], rng: &mut Rng) -> Vec<&'a Row> {
+pub(crate) fn permuted<'a>(rows: &'a [Row], rng: &mut Rng) -> Vec<&'a Row> {
     let second = |row: &Row| match &row.told {
         Told::Event(event) => event.time.secs(),
         Told::Gap { time, .. } => time.secs(),

@@ -152,7 +152,7 @@ impl World {
         }
         self.score.comes(who, source, self.now);
         let link = self.scribe.open(self.now, source, protocol);
-        self.publish(who, source);
+        self.publish(source);
         Some(link)
     }
 
@@ -166,14 +166,20 @@ impl World {
         let Try { name, secret, digest, .. } = made;
         self.scribe.tried(self.now, link, &Tried { name, secret, digest: *digest, answer });
         self.score.tried(who, link.source, made, answer, self.now);
-        self.publish(who, link.source);
+        let lines = self.lines();
+        self.publish(link.source);
         if let Some(tape) = &mut self.tape {
             let what = match answer {
                 Answer::In => Happened::In,
                 Answer::Unknown => Happened::Unknown,
                 Answer::Wrong | Answer::Down => Happened::Failed,
             };
-            tape.tell(who, link.source, self.now, what, name.text());
+            if made.own {
+                tape.note(who, link.source);
+            } else {
+                let silent = tape.rows.len() == lines;
+                tape.tell(who, link.source, self.now, (what, name.text()), silent);
+            }
         }
         if matches!(answer, Answer::Wrong | Answer::Unknown) {
             self.judge.failed(link.source, self.now);
@@ -191,13 +197,19 @@ impl World {
         // A connection that was cut off ends on the server much later: nothing is told of it.
         if !self.judge.shuts_out(link.source, self.now) {
             self.scribe.close(self.now, link);
+            let lines = self.lines();
+            self.publish(link.source);
             if link.is_idle() {
                 self.score.idled(who, link.source);
-                if let Some(tape) = &mut self.tape {
-                    tape.tell(who, link.source, self.now, Happened::Idle, "");
-                }
             }
-            self.publish(who, link.source);
+            match &mut self.tape {
+                Some(tape) if link.is_idle() => {
+                    let silent = tape.rows.len() == lines;
+                    tape.tell(who, link.source, self.now, (Happened::Idle, ""), silent);
+                }
+                Some(tape) if tape.rows.len() > lines => tape.prolong(link.source),
+                _ => {}
+            }
             self.heed();
         }
     }
@@ -239,7 +251,7 @@ impl World {
     }
 
     /// Hands what was written to whoever reads it.
-    fn publish(&mut self, who: Who, source: IpAddr) {
+    fn publish(&mut self, source: IpAddr) {
         let World { scribe, judge, tape, quota, now, .. } = self;
         if let Some(quota) = quota {
             if now.since(quota.since) >= QUOTA_TIME {
@@ -261,10 +273,15 @@ impl World {
             let text = scribe.page.text(line);
             judge.read(&line.told, text);
             if let Some(tape) = tape {
-                tape.take(who, source, &line.told, text);
+                tape.take(source, &line.told, text);
             }
         }
         scribe.page.clear();
+    }
+
+    /// Lines on the tape so far.
+    fn lines(&self) -> usize {
+        self.tape.as_ref().map_or(0, |tape| tape.rows.len())
     }
 
     /// Counts new bans.

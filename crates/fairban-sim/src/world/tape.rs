@@ -9,6 +9,9 @@ use serde::Serialize;
 use super::{ActorId, Who};
 use crate::format::Told;
 
+/// No line tells of a try, so far.
+const NOT_YET: usize = 0;
+
 /// A line of the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -55,14 +58,23 @@ pub(crate) struct TruthOut {
 }
 
 impl Tape {
-    pub(super) fn take(&mut self, _who: Who, source: IpAddr, told: &Told, line: &str) {
+    pub(super) fn take(&mut self, source: IpAddr, told: &Told, line: &str) {
         let from = self.text.len();
         self.text.push_str(line);
         self.text.push('\n');
         self.rows.push(Row { told: told.clone(), text: (from, self.text.len() - 1), source });
     }
 
-    pub(super) fn tell(&mut self, who: Who, source: IpAddr, now: Time, what: Happened, account: &str) {
+    /// A try, whose last line is the last one written; `silent` if none was written of it yet.
+    pub(super) fn tell(
+        &mut self,
+        who: Who,
+        source: IpAddr,
+        now: Time,
+        (what, account): (Happened, &str),
+        silent: bool,
+    ) {
+        let line = if silent { NOT_YET } else { self.rows.len() };
         let truth = self.truth.entry(source).or_default();
         truth.profiles.insert(who.profile);
         if who.is_robot {
@@ -71,7 +83,26 @@ impl Tape {
         } else {
             truth.honest = true;
         }
-        truth.events.push((now, self.rows.len(), what, account.to_owned()));
+        truth.events.push((now, line, what, account.to_owned()));
+    }
+
+    /// A robot used an account of its own: that is no guess, and of no use for scoring.
+    pub(super) fn note(&mut self, who: Who, source: IpAddr) {
+        let truth = self.truth.entry(source).or_default();
+        truth.profiles.insert(who.profile);
+        truth.robot = true;
+        truth.group.get_or_insert(who.actor);
+    }
+
+    /// What was written just now belongs to the last try there, and to all that had no line yet.
+    pub(super) fn prolong(&mut self, source: IpAddr) {
+        let lines = self.rows.len();
+        let Some(truth) = self.truth.get_mut(&source) else { return };
+        let mut events = truth.events.iter_mut().rev();
+        if let Some((_, line, ..)) = events.next() {
+            *line = lines;
+        }
+        events.take_while(|(_, line, ..)| *line == NOT_YET).for_each(|(_, line, ..)| *line = lines);
     }
 
     pub(crate) fn line(&self, row: &Row) -> &str {
@@ -97,7 +128,8 @@ impl Tape {
             },
             profiles: truth.profiles.iter().map(|profile| profile_name(*profile)).collect(),
             group: truth.group.map(|ActorId(number)| format!("robot-{number}")),
-            events: truth.events.iter().map(written).collect(),
+            // What the log never shows, nobody can be scored by.
+            events: truth.events.iter().filter(|(_, line, ..)| *line != NOT_YET).map(written).collect(),
         };
         self.truth.iter().map(|(source, truth)| (source.to_string(), out(truth))).collect()
     }
