@@ -79,9 +79,12 @@ impl Site {
         let down = MIDNIGHT.plus(rng.span(Span::hours(8), Span::hours(20)));
         let lasts = rng.span(Span::minutes(3), Span::minutes(25));
         let outage = rng.chance(OUTAGE).then(|| (down, down.plus(lasts)));
+        let format = ask.format.unwrap_or(format);
+        let domains = rng.whole(1, 5);
         Site {
-            format: ask.format.unwrap_or(format),
-            domains: rng.whole(1, 5),
+            format,
+            // sshd knows local names only: two domains would make two people one.
+            domains: if format == Format::Sshd { 1 } else { domains },
             length: ask.length,
             size: libm::exp(rng.between(libm::log(0.5), libm::log(2.0))),
             peace,

@@ -24,7 +24,9 @@ fn plan(first: u64, count: u64) -> Plan {
 
 fn total(tallies: &[Tally]) -> Tally {
     let mut total = Tally::default();
-    tallies.iter().for_each(|tally| total.add(tally));
+    for tally in tallies {
+        total.add(tally);
+    }
     total
 }
 

@@ -19,7 +19,7 @@ use fairban_core::event::{Protocol, Service};
 use fairban_core::time::Time;
 use fairban_parse::secret::Secrets;
 
-pub(crate) use page::{Page, Told};
+pub(crate) use page::{Page, Told, stamp};
 
 use crate::rng::Rng;
 use crate::world::account::{Name, Secret};

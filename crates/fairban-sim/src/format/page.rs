@@ -52,7 +52,8 @@ const MONTHS: [(&str, i64); 12] = [
 /// 2026-01-01T00:00:00Z.
 const NEW_YEAR_2026: i64 = 1_767_225_600;
 
-fn stamp(seconds: i64) -> String {
+/// The head of a line: time and host.
+pub(crate) fn stamp(seconds: i64) -> String {
     let since = seconds - NEW_YEAR_2026;
     let (mut day, second) = (since.div_euclid(86_400), since.rem_euclid(86_400));
     let mut month = 0;

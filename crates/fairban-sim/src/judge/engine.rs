@@ -12,7 +12,7 @@ use fairban_core::time::{Span, Time};
 use ipnet::IpNet;
 
 use super::{Judge, Verdict};
-use crate::format::{KEY, Told};
+use crate::format::{KEY, Told, stamp};
 
 /// Ticks run so far behind the clock: stamps are cut to the second.
 const TICK_LAG: Span = Span::secs(2);
@@ -80,6 +80,7 @@ pub(crate) struct EngineJudge {
     held: Held,
     verdicts: Vec<Verdict>,
     complaints: Vec<String>,
+    diary: Vec<String>,
 }
 
 impl EngineJudge {
@@ -90,17 +91,36 @@ impl EngineJudge {
             held: Held::default(),
             verdicts: Vec::new(),
             complaints: Vec::new(),
+            diary: Vec::new(),
         }
     }
 
     fn drain(&mut self) {
         while let Some(effect) = self.engine.poll() {
             self.held.take(&effect);
+            self.diary.push(entry(&effect));
             if let Effect::Ban(ban) | Effect::Extend { ban, .. } = &effect {
                 self.complaints.extend(unexplained(&self.engine, ban));
                 self.verdicts.push(Verdict { prefix: ban.prefix, because: because(ban) });
             }
         }
+    }
+}
+
+/// An effect, for a person. Everything in it is of our own making.
+fn entry(effect: &Effect) -> String {
+    let stamp = |time: Time| stamp(time.secs());
+    match effect {
+        Effect::Ban(ban) => format!("{}ban {} {}: {}", stamp(ban.time), ban.id, ban.prefix, because(ban)),
+        Effect::Extend { of, ban } => {
+            format!("{}extend {of} {}: {}", stamp(ban.time), ban.prefix, because(ban))
+        }
+        Effect::Alarm { time, alarm, .. } => format!("{}alarm {alarm:?}", stamp(*time)),
+        Effect::Hit { time, source, account, guesses, .. } => {
+            format!("{}hit {source} {account:?} after {guesses}", stamp(*time))
+        }
+        Effect::Hub { time, source, accounts, .. } => format!("{}hub {source} {accounts}", stamp(*time)),
+        other => format!("{other:?}"),
     }
 }
 
@@ -171,6 +191,10 @@ impl Judge for EngineJudge {
 
     fn verdicts(&mut self) -> Vec<Verdict> {
         std::mem::take(&mut self.verdicts)
+    }
+
+    fn diary(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.diary)
     }
 
     fn complaints(&mut self) -> Vec<String> {

@@ -44,6 +44,11 @@ pub(crate) trait Judge {
     /// The bans since the last call.
     fn verdicts(&mut self) -> Vec<Verdict>;
 
+    /// All that it did and told, a line each, for a person.
+    fn diary(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What is wrong with what it did.
     fn complaints(&mut self) -> Vec<String> {
         Vec::new()

@@ -22,7 +22,7 @@ pub(super) trait Aim {
 /// Names, each with some popular passwords, as lists of robots have them.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
-    pub(super) names: Vec<Name>,
+    pub(super) list: Vec<Name>,
     pub(super) at: usize,
     /// Passwords a name, before the next name.
     pub(super) each: usize,
@@ -31,17 +31,17 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(names: Vec<Name>) -> Names {
-        Names { names, at: 0, each: 1, popular: true }
+    pub(super) fn new(list: Vec<Name>) -> Names {
+        Names { list, at: 0, each: 1, popular: true }
     }
 }
 
 impl Aim for Names {
     fn next(&mut self, act: &mut Act<'_>) -> Option<(Name, Secret)> {
-        if self.names.is_empty() {
+        if self.list.is_empty() {
             return None;
         }
-        let name = self.names[self.at / self.each % self.names.len()].clone();
+        let name = self.list[self.at / self.each % self.list.len()].clone();
         // Over the same names again with other passwords, for ever.
         self.at += 1;
         Some((name, guess(act.rng, self.popular)))
@@ -224,15 +224,9 @@ impl<A: Aim> Guesser<A> {
         if self.link.as_ref().is_some_and(|link| link.source != source) {
             self.hang_up(act);
         }
-        let mut link = match self.link.take() {
-            Some(link) => link,
-            None => match act.open(source, self.protocol) {
-                Some(link) => link,
-                None => {
-                    act.shut_out(source, made);
-                    return Reply::Shut;
-                }
-            },
+        let Some(mut link) = self.link.take().or_else(|| act.open(source, self.protocol)) else {
+            act.shut_out(source, made);
+            return Reply::Shut;
         };
         let reply = act.attempt(&mut link, made);
         match reply {
@@ -297,9 +291,9 @@ pub(super) fn public_list(world: &mut World, rng: &mut Rng, length: usize) -> Ve
     let domains = world.accounts.domains().to_vec();
     let mut list = Vec::with_capacity(length);
     for _ in 0..length {
-        let word = if rng.chance(0.4) { *rng.pick(&ROLES) } else { *rng.pick(&FIRST) };
+        let local = if rng.chance(0.4) { *rng.pick(&ROLES) } else { *rng.pick(&FIRST) };
         let number = if rng.chance(0.4) { rng.whole(1, 99).to_string() } else { String::new() };
-        let text = format!("{word}{number}@{}", rng.pick(&domains));
+        let text = format!("{local}{number}@{}", rng.pick(&domains));
         list.push(world.accounts.name(&text));
     }
     list

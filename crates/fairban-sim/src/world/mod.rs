@@ -138,6 +138,11 @@ impl World {
         self.judge.complaints()
     }
 
+    /// What the judge did and told.
+    pub(crate) fn judge_diary(&mut self) -> Vec<String> {
+        self.judge.diary()
+    }
+
     /// Time goes on to the next thing that somebody does.
     pub(crate) fn go_on(&mut self, now: Time) {
         self.now = self.now.max(now);
@@ -253,13 +258,13 @@ impl World {
     /// Hands what was written to whoever reads it.
     fn publish(&mut self, source: IpAddr) {
         let World { scribe, judge, tape, quota, now, .. } = self;
-        if let Some(quota) = quota {
-            if now.since(quota.since) >= QUOTA_TIME {
-                let dropped = std::mem::take(&mut quota.dropped);
-                (quota.since, quota.written) = (*now, 0);
-                if dropped > 0 {
-                    scribe.page.lost(*now, dropped);
-                }
+        if let Some(quota) = quota
+            && now.since(quota.since) >= QUOTA_TIME
+        {
+            let dropped = std::mem::take(&mut quota.dropped);
+            (quota.since, quota.written) = (*now, 0);
+            if dropped > 0 {
+                scribe.page.lost(*now, dropped);
             }
         }
         for line in scribe.page.lines() {
