@@ -6,6 +6,8 @@ mod cli;
 mod format;
 mod honest;
 mod judge;
+#[cfg(test)]
+mod kept;
 mod log;
 mod oracle;
 mod report;
