@@ -1,13 +1,16 @@
 //! [`NftEnforcer`]: the other end of `fairban-fw`, for the process that decides.
 //!
-//! It either starts `fairban-fw` itself, with one end of a socket pair as its descriptor 0 and an empty environment, or
-//! connects to the socket on which a service manager started it. Every call that finds nobody there tries again, with
+//! It starts `fairban-fw` itself, with one end of a socket pair as its descriptor 0 and an empty environment; or starts a
+//! parent of it, which hands over one socket after the other (see `fw::run_parent`); or connects to the socket on which a
+//! service manager started it. Every call that finds nobody there tries again, with
 //! pauses that grow; what was asked meanwhile is not kept, as only a [`Order::Sync`] afterwards is right.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,11 +18,12 @@ use ipnet::IpNet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
-    socket_with, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, connect, recv, recvmsg, send, socket_with, socketpair,
 };
 
 use crate::enforcer::{Answer, Enforcer, EnforcerStatus, Order, Shut, Unreachable};
+use crate::fw::{PARENT, number};
 use crate::protocol::{Health, MESSAGE_MAX, PIECE_MAX, Part, Reply, Request};
 
 /// Answers are waited for so long: each piece of a long list has its own.
@@ -33,6 +37,9 @@ const IN_FLIGHT_MAX: usize = 4;
 
 /// Notes kept; the oldest go.
 const NOTES_MAX: usize = 100;
+
+/// Most bytes of a parent's message: a number and a sentence.
+const PARENT_MESSAGE_MAX: usize = 512;
 
 /// Pages of a list: as many as the most bans fill.
 const PAGES_MAX: usize = 2_000;
@@ -89,6 +96,7 @@ impl BackOff {
 #[derive(Debug)]
 pub struct NftEnforcer {
     reach: Option<Reach>,
+    parent: Option<Parent>,
     link: Option<Link>,
     back_off: BackOff,
     born: Instant,
@@ -109,9 +117,21 @@ impl NftEnforcer {
         NftEnforcer::with(None, Some(Link::new(socket, None)))
     }
 
+    /// Over sockets that a parent of `fairban-fw` hands over, which is started here: so it still works when this process
+    /// can start nothing any more. Needs root, or the rights that `fairban-fw` needs.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn under_parent(program: &Path, arguments: &[String]) -> Result<NftEnforcer, Unreachable> {
+        let parent = Parent::start(program, arguments).map_err(Unreachable)?;
+        let why = "fairban-fw has not begun yet".to_owned();
+        Ok(NftEnforcer { parent: Some(parent), why, ..NftEnforcer::with(None, None) })
+    }
+
     fn with(reach: Option<Reach>, link: Option<Link>) -> NftEnforcer {
         NftEnforcer {
             reach,
+            parent: None,
             link,
             back_off: BackOff::default(),
             born: Instant::now(),
@@ -121,18 +141,16 @@ impl NftEnforcer {
         }
     }
 
-    /// Starts or connects now, so that a process may give up its rights afterwards.
+    /// Starts or connects now, so that a process may give up its rights afterwards. Under a parent it waits for the first
+    /// `fairban-fw`, at most ten seconds.
     pub fn open(&mut self) -> Result<(), Unreachable> {
+        if let (None, Some(parent)) = (&self.link, &self.parent) {
+            let patience =
+                Timespec::try_from(START_PATIENCE).map_err(|error| Unreachable(error.to_string()))?;
+            // Whatever comes of it, the next call tells.
+            let _ = poll(&mut [PollFd::new(&parent.socket, PollFlags::IN)], Some(&patience));
+        }
         self.ping().map(|_| ())
-    }
-
-    /// Exactly these are protected from now on besides what `fairban-fw` protects by itself; bans of them end at once.
-    /// Remembered, and said again after a reconnection. Answers [`Answer::Failed`] when they are too many.
-    pub fn allow(&mut self, prefixes: &[IpNet]) -> Result<Answer, Unreachable> {
-        self.allowed = prefixes.iter().map(IpNet::trunc).collect();
-        let requests = allow_requests(&self.allowed);
-        let replies = self.talk(&requests)?;
-        Ok(worst(&replies))
     }
 
     /// How `fairban-fw` is.
@@ -143,14 +161,10 @@ impl NftEnforcer {
         }
     }
 
-    /// What to wait on for notes; nothing while there is no connection.
-    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.link.as_ref().map(|link| link.socket.as_fd())
-    }
-
-    /// The process that we started, while it is there.
+    /// The process that we started, while it is there: `fairban-fw`, or its parent.
     pub fn child_id(&self) -> Option<u32> {
-        self.link.as_ref().and_then(|link| link.child.as_ref()).map(Child::id)
+        let child = self.link.as_ref().and_then(|link| link.child.as_ref());
+        child.or(self.parent.as_ref().map(|parent| &parent.child)).map(Child::id)
     }
 
     /// Requests and their answers, one each.
@@ -167,12 +181,28 @@ impl NftEnforcer {
         if self.link.is_some() {
             return Ok(());
         }
+        let socket = match &mut self.parent {
+            Some(parent) => parent.receive().map_err(|why| {
+                // While there is no word, the last one holds.
+                if let Some(why) = why {
+                    self.why = why;
+                }
+                Unreachable(self.why.clone())
+            })?,
+            None => None,
+        };
         let now = self.born.elapsed();
-        let Some(reach) = self.reach.clone().filter(|_| self.back_off.is_due(now)) else {
+        let reach = self.reach.clone().filter(|_| self.back_off.is_due(now));
+        if socket.is_none() && reach.is_none() {
             return Err(Unreachable(self.why.clone()));
+        }
+        let open = || match (socket, reach) {
+            (Some(socket), _) => Ok(Link::new(socket, None)),
+            (None, Some(reach)) => Link::open(&reach),
+            (None, None) => Err(String::new()),
         };
         let allow = if self.allowed.is_empty() { Vec::new() } else { allow_requests(&self.allowed) };
-        let opened = Link::open(&reach).and_then(|mut link| {
+        let opened = open().and_then(|mut link| {
             // The first word must be heard before anything else is believed.
             let first = [Request::Ping].into_iter().chain(allow);
             link.talk(&first.collect::<Vec<_>>(), &mut self.notes)?;
@@ -190,6 +220,9 @@ impl NftEnforcer {
 
     fn lose(&mut self, why: String) -> Unreachable {
         self.link = None;
+        if let Some(parent) = &self.parent {
+            parent.ask_for_another();
+        }
         self.back_off.failed(self.born.elapsed());
         self.why.clone_from(&why);
         Unreachable(why)
@@ -243,6 +276,31 @@ impl Enforcer for NftEnforcer {
         Err(self.lose("fairban-fw's list does not end".to_owned()))
     }
 
+    /// Remembered, and said again after a reconnection. Answers [`Answer::Failed`] when they are too many.
+    fn allow(&mut self, prefixes: &[IpNet]) -> Result<Answer, Unreachable> {
+        self.allowed = prefixes.iter().map(IpNet::trunc).collect();
+        let requests = allow_requests(&self.allowed);
+        let replies = self.talk(&requests)?;
+        Ok(worst(&replies))
+    }
+
+    fn established(&mut self, peers: &[SocketAddr]) -> Result<Vec<bool>, Unreachable> {
+        let peers = &peers[..peers.len().min(PIECE_MAX)];
+        match self.talk(&[Request::Established(peers.to_vec())])?.pop() {
+            Some(Reply::Established(found)) if found.len() == peers.len() => Ok(found),
+            // It cannot tell: an older one, or without the right to look.
+            _ => Ok(vec![true; peers.len()]),
+        }
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        let link = self.link.as_ref().map(|link| link.socket.as_fd());
+        // While there is none, its parent's word is waited for.
+        link.or_else(|| {
+            self.parent.as_ref().filter(|parent| parent.is_there).map(|parent| parent.socket.as_fd())
+        })
+    }
+
     fn status(&mut self) -> EnforcerStatus {
         let name = "nftables".to_owned();
         match self.ping() {
@@ -266,8 +324,10 @@ impl Enforcer for NftEnforcer {
     }
 
     fn notes(&mut self) -> Vec<String> {
-        if let Some(link) = &mut self.link {
-            link.take_notes(&mut self.notes);
+        if let Some(link) = &mut self.link
+            && let Err(why) = link.take_notes(&mut self.notes)
+        {
+            self.lose(why);
         }
         self.notes.drain(..).collect()
     }
@@ -322,6 +382,80 @@ fn worst(replies: &[Reply]) -> Answer {
         }
     }
     worst
+}
+
+/// The parent of `fairban-fw`, and the end of our socket pair with it.
+#[derive(Debug)]
+struct Parent {
+    socket: OwnedFd,
+    child: Child,
+    /// Of the `fairban-fw` whose socket came last.
+    number: u32,
+    is_there: bool,
+}
+
+impl Parent {
+    fn start(program: &Path, arguments: &[String]) -> Result<Parent, String> {
+        let failed = |error: io::Error| format!("cannot start {}: {error}", program.display());
+        let (socket, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .map_err(|errno| failed(errno.into()))?;
+        let child = Command::new(program)
+            .arg(PARENT)
+            .args(arguments)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        Ok(Parent { socket, child, number: 0, is_there: true })
+    }
+
+    /// The socket that came last, if any came. An error is what was said last, if anything was.
+    fn receive(&mut self) -> Result<Option<OwnedFd>, Option<String>> {
+        let (mut last, mut said) = (None, None);
+        loop {
+            let mut bytes = [0; PARENT_MESSAGE_MAX];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+            let received = recvmsg(&self.socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags);
+            let len = match received {
+                Ok(message) if message.bytes > 0 => message.bytes,
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => break,
+                Ok(_) | Err(_) => {
+                    self.is_there = false;
+                    said = Some("the parent of fairban-fw is gone; restart fairban".to_owned());
+                    break;
+                }
+            };
+            for message in control.drain() {
+                if let RecvAncillaryMessage::ScmRights(mut sockets) = message {
+                    last = sockets.next();
+                }
+            }
+            if let Some((number, words)) = number(&bytes[..len]) {
+                self.number = number;
+                if !words.is_empty() {
+                    // Who has ended is of no use any more.
+                    last = None;
+                    said = Some(String::from_utf8_lossy(words).into_owned());
+                }
+            }
+        }
+        match last {
+            Some(socket) => Ok(Some(socket)),
+            None => Err(said),
+        }
+    }
+
+    /// The one whose socket came last is of no use.
+    fn ask_for_another(&self) {
+        // A parent that is gone, or busy with a new one already, is heard next time.
+        let _ = send(&self.socket, &self.number.to_le_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    }
 }
 
 /// A connection.
@@ -422,11 +556,14 @@ impl Link {
         }
     }
 
-    fn take_notes(&mut self, notes: &mut VecDeque<String>) {
-        // Whatever else comes is told by the next request.
-        while let Ok(Some((_, Reply::Note(note)))) = self.try_receive() {
-            keep(notes, note);
+    fn take_notes(&mut self, notes: &mut VecDeque<String>) -> Result<(), String> {
+        while let Some((_, reply)) = self.try_receive()? {
+            match reply {
+                Reply::Note(note) => keep(notes, note),
+                _ => return Err("fairban-fw answers what was not asked".to_owned()),
+            }
         }
+        Ok(())
     }
 
     fn is_gone(&self, errno: Errno) -> String {

@@ -1,5 +1,8 @@
 //! [`Enforcer`]: what a daemon may ask of whatever shuts sources out. Prefixes and seconds, nothing else.
 
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +95,25 @@ pub trait Enforcer: Send {
 
     /// Its state. Returns within a second, and much sooner as a rule.
     fn status(&mut self) -> EnforcerStatus;
+
+    /// Exactly these are never shut out from now on, besides those that the enforcer protects by itself; bans of them end
+    /// at once. Returns within a second.
+    fn allow(&mut self, prefixes: &[IpNet]) -> Result<Answer, Unreachable> {
+        let nobody = "this way of shutting out cannot protect anybody by itself".to_owned();
+        Ok(if prefixes.is_empty() { Answer::Done } else { Answer::Failed(nobody) })
+    }
+
+    /// Whether this host has an established TCP connection with each of these clients. Who cannot tell says yes. Returns
+    /// within a second.
+    fn established(&mut self, peers: &[SocketAddr]) -> Result<Vec<bool>, Unreachable> {
+        Ok(vec![true; peers.len()])
+    }
+
+    /// What to wait on: readable when there are notes, or when it is worth trying again to reach it. Changes with each call
+    /// of another function.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// What happened since the last call that nobody asked for, such as that another program took the bans away: one
     /// sentence each, for a person, escaped. None are kept for who does not ask: the oldest go first.

@@ -2,6 +2,7 @@
 //! needs no other.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
@@ -13,6 +14,9 @@ pub struct Model {
     now_seconds: u64,
     shut: BTreeMap<IpNet, (Option<u64>, Doors)>,
     protected: Vec<IpNet>,
+    allowed: Vec<IpNet>,
+    /// Clients with an established connection.
+    pub connected: Vec<SocketAddr>,
     /// While set, every order is refused with these words.
     pub broken: Option<String>,
 }
@@ -47,7 +51,7 @@ impl Model {
 
     fn ban(&mut self, shut: Shut) -> Answer {
         let prefix = shut.prefix.trunc();
-        if self.protected.iter().any(|other| other.contains(&prefix) || prefix.contains(other)) {
+        if self.protected.iter().chain(&self.allowed).any(|other| overlap(other, &prefix)) {
             return Answer::Protected;
         }
         let until = shut.seconds.map(|seconds| self.now_seconds + u64::from(seconds.max(1)));
@@ -80,6 +84,11 @@ impl Model {
     }
 }
 
+/// Whether either prefix holds the other.
+fn overlap(one: &IpNet, other: &IpNet) -> bool {
+    one.contains(other) || other.contains(one)
+}
+
 impl Enforcer for Model {
     fn carry_out(&mut self, orders: &[Order]) -> Result<Vec<Answer>, Unreachable> {
         self.reachable()?;
@@ -95,6 +104,18 @@ impl Enforcer for Model {
             doors: *doors,
         };
         Ok(self.shut.iter().map(shut).collect())
+    }
+
+    fn allow(&mut self, prefixes: &[IpNet]) -> Result<Answer, Unreachable> {
+        self.reachable()?;
+        self.allowed = prefixes.to_vec();
+        self.shut.retain(|prefix, _| !prefixes.iter().any(|other| overlap(other, prefix)));
+        Ok(Answer::Done)
+    }
+
+    fn established(&mut self, peers: &[SocketAddr]) -> Result<Vec<bool>, Unreachable> {
+        self.reachable()?;
+        Ok(peers.iter().map(|peer| self.connected.contains(peer)).collect())
     }
 
     fn status(&mut self) -> EnforcerStatus {
@@ -135,5 +156,17 @@ mod tests {
         let wide = Order::Ban(Shut::new(net("192.0.2.0/24"), None));
         assert_eq!(model.carry_out(&[wide]), Ok(vec![Answer::Protected]));
         assert_eq!(model.list(), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn who_is_allowed_is_let_in_and_no_longer_shut_out_until_he_is_not() {
+        let mut model = Model::default();
+        let ban = [Order::Ban(Shut::new(net("192.0.2.7/32"), None))];
+        model.carry_out(&ban).expect("reachable");
+        assert_eq!(model.allow(&[net("192.0.2.0/24")]), Ok(Answer::Done));
+        assert!(model.is_empty());
+        assert_eq!(model.carry_out(&ban), Ok(vec![Answer::Protected]));
+        assert_eq!(model.allow(&[]), Ok(Answer::Done));
+        assert_eq!(model.carry_out(&ban), Ok(vec![Answer::Done]));
     }
 }

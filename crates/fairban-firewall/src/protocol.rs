@@ -1,11 +1,11 @@
-//! What is said to `fairban-fw` and what it says: prefixes and seconds, and words for a person.
+//! What is said to `fairban-fw` and what it says: prefixes and seconds, whether a connection is there, and words for a person.
 //!
 //! One message a packet, at most [`MESSAGE_MAX`] bytes: version, verb, flags, number, then what the verb takes. Numbers
 //! are little-endian. A request gets one answer with its number; notes come unasked with number 0. Long lists go in
 //! pieces of at most [`PIECE_MAX`]: `sync` and `allow` with flags for the first and the last, `list` with the prefix
 //! after which to go on, so that neither side keeps anything for the other.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -93,6 +93,8 @@ pub enum Request {
     Allow(Part, Vec<IpNet>),
     /// How it is going.
     Ping,
+    /// Whether the host has an established TCP connection with each of these.
+    Established(Vec<SocketAddr>),
 }
 
 /// How it is going.
@@ -121,6 +123,8 @@ pub enum Reply {
     Shuts(Vec<Shut>, bool),
     /// To `ping`.
     Health(Health),
+    /// To `established`, for each.
+    Established(Vec<bool>),
     /// Something happened that nobody asked for.
     Note(String),
     /// The request was not understood.
@@ -151,12 +155,14 @@ impl Request {
             Request::List(_) => (4, 0),
             Request::Allow(part, _) => (5, part.flags()),
             Request::Ping => (6, 0),
+            Request::Established(_) => (8, 0),
         };
         let mut bytes = head(verb, flags, id);
         match self {
             Request::Ban(shuts) | Request::Sync(_, shuts) => put_shuts(&mut bytes, shuts),
             Request::Unban(prefixes) | Request::Allow(_, prefixes) => put_prefixes(&mut bytes, prefixes),
             Request::List(after) => put_prefixes(&mut bytes, after.as_slice()),
+            Request::Established(peers) => put_peers(&mut bytes, peers),
             Request::Ping => {}
         }
         bytes
@@ -183,6 +189,7 @@ impl Request {
                 .map(|after| Request::List(after.first().copied())),
             5 => input.prefixes().map(|prefixes| Request::Allow(part, prefixes)),
             6 => Some(Request::Ping),
+            8 => input.peers().map(Request::Established),
             other => return Err(Malformed::Verb(other)),
         };
         request.filter(|_| input.0.is_empty()).ok_or(Malformed::Body)
@@ -216,6 +223,11 @@ impl Reply {
                 }
                 bytes
             }
+            Reply::Established(found) => {
+                let mut bytes = head(ANSWER | 8, 0, id);
+                bytes.extend(found.iter().take(PIECE_MAX).map(|is_there| u8::from(*is_there)));
+                bytes
+            }
             Reply::Note(note) => {
                 let mut bytes = head(ANSWER | 0x7e, 0, id);
                 put_sentence(&mut bytes, note);
@@ -237,6 +249,7 @@ impl Reply {
             1 => input.answers().map(Reply::Answers),
             4 => input.shuts().map(|shuts| Reply::Shuts(shuts, flags & LAST == 0)),
             6 => input.health().map(Reply::Health),
+            8 => input.list(|input| input.byte().map(|byte| byte != 0)).map(Reply::Established),
             0x7e => input.sentence().map(Reply::Note),
             0x7f => input.sentence().map(Reply::Refused),
             other => return Err(Malformed::Verb(other)),
@@ -269,6 +282,14 @@ fn put_prefix(bytes: &mut Vec<u8>, prefix: &IpNet) {
             bytes.extend([6, net.prefix_len()]);
             bytes.extend(net.addr().octets());
         }
+    }
+}
+
+fn put_peers(bytes: &mut Vec<u8>, peers: &[SocketAddr]) {
+    debug_assert!(peers.len() <= PIECE_MAX, "the sender cuts its lists");
+    for peer in peers {
+        put_prefix(bytes, &peer.ip().into());
+        bytes.extend(peer.port().to_le_bytes());
     }
 }
 
@@ -388,6 +409,13 @@ impl Input<'_> {
             _ => return None,
         };
         Some(prefix.ok()?.trunc())
+    }
+
+    fn peers(&mut self) -> Option<Vec<SocketAddr>> {
+        self.list(|input| {
+            let host = input.prefix().filter(|net| net.prefix_len() == net.max_prefix_len())?;
+            Some(SocketAddr::new(host.addr(), input.take().map(u16::from_le_bytes)?))
+        })
     }
 
     fn answers(&mut self) -> Option<Vec<Answer>> {

@@ -29,6 +29,11 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// Whether who started this process gave it on purpose, to a user who has no rights of root: it is ambient.
+    pub fn is_given(self) -> bool {
+        ambient::is_set(self.cap()) == Some(true)
+    }
+
     fn cap(self) -> Cap {
         match self {
             Self::NetAdmin => Cap::NET_ADMIN,
@@ -63,8 +68,12 @@ pub(crate) fn io_error(error: capctl::Error) -> io::Error {
     io::Error::from_raw_os_error(error.code())
 }
 
-/// Becomes `identity` and gives up all capabilities but `keep`.
-pub(crate) fn give_up(identity: Option<&Identity>, keep: &[Capability]) -> Result<Capabilities, Error> {
+/// Becomes `identity` and gives up all capabilities but `keep`, which programs that we start get only if `passed_on`.
+pub(crate) fn give_up(
+    identity: Option<&Identity>,
+    keep: &[Capability],
+    passed_on: bool,
+) -> Result<Capabilities, Error> {
     let own = CapState::get_current().map_err(|error| Error::Capabilities(io_error(error)))?;
     let bounding = narrow_bounding_set(own, keep);
     if let Some(identity) = identity {
@@ -74,17 +83,27 @@ pub(crate) fn give_up(identity: Option<&Identity>, keep: &[Capability]) -> Resul
             reason,
         })?;
     }
-    let (kept, lacking) = keep.iter().copied().partition(|kept| own.permitted.has(kept.cap()));
+    let (kept, lacking): (Vec<Capability>, Vec<Capability>) =
+        keep.iter().copied().partition(|kept| own.permitted.has(kept.cap()));
     let mut left = CapState::empty();
     for capability in &kept {
-        let capability: &Capability = capability;
         left.permitted.add(capability.cap());
         left.effective.add(capability.cap());
+        if passed_on {
+            left.inheritable.add(capability.cap());
+        }
     }
+    let failed = |error| Error::Capabilities(io_error(error));
     if ambient::is_supported() {
-        ambient::clear().map_err(|error| Error::Capabilities(io_error(error)))?;
+        ambient::clear().map_err(failed)?;
     }
-    left.set_current().map_err(|error| Error::Capabilities(io_error(error)))?;
+    // Who has nothing to give up does not ask to: a supervisor's filter may end whoever makes that call.
+    if CapState::get_current().map_err(failed)? != left {
+        left.set_current().map_err(failed)?;
+    }
+    if passed_on {
+        kept.iter().try_for_each(|kept| ambient::raise(kept.cap())).map_err(failed)?;
+    }
     Ok(Capabilities { kept, lacking, bounding })
 }
 

@@ -41,6 +41,8 @@ pub struct Wall {
     pub identity: Option<Identity>,
     /// Capabilities to keep, of those we have.
     pub keep: Vec<Capability>,
+    /// Programs that we start have them, too.
+    pub passed_on: bool,
     /// Files and directories that may be read, with all below them. One that is missing is replaced by its nearest
     /// parent, if that is at least two directories deep, so that it may appear later; see [`Landlock::widened`].
     pub read: Vec<PathBuf>,
@@ -109,7 +111,7 @@ impl Wall {
     pub fn close(self) -> Result<Raised, Error> {
         expect_one_thread()?;
         let files = files::Plan::open(&self);
-        let capabilities = identity::give_up(self.identity.as_ref(), &self.keep)?;
+        let capabilities = identity::give_up(self.identity.as_ref(), &self.keep, self.passed_on)?;
         let no_new_privs = Layer::from_result(capctl::prctl::set_no_new_privs().map_err(identity::io_error));
         let not_dumpable = Layer::from_result(capctl::prctl::set_dumpable(false).map_err(identity::io_error));
         let landlock = files.enforce();

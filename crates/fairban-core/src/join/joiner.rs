@@ -132,8 +132,8 @@ impl Joiner {
             Tells::Echo => self.echo(now, event, out),
             Tells::Connect => self.connect(now, event),
             Tells::End { .. } => self.end(now, event, out),
-            // Known to its process already.
-            Tells::Refused => {}
+            // Known to its process already; of no login.
+            Tells::Refused | Tells::Mail => {}
             Tells::Used => self.used(now, event, out),
             Tells::Fault => self.fault(now, event, out),
             Tells::Slots { in_use, slots } => {

@@ -101,6 +101,8 @@ impl Judge {
             Order::Ban { prefix, until } => self.ban_by_order(prefix.trunc(), *until),
             Order::Unban { whom, forgive } => self.unban_by_order(whom, *forgive),
             Order::BanLengths(lengths) => self.config.bans = *lengths,
+            Order::Resume => self.close_breaker(),
+            Order::Admins(admins) => self.config.admins.clone_from(admins),
             Order::Allow(list) => {
                 self.config.allow.clone_from(list);
                 for prefix in list {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use fairban_firewall::fw::{Arguments, Error, USAGE, run};
+use fairban_firewall::fw::{Arguments, Error, USAGE, run, run_parent};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -13,7 +13,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(&arguments) {
+    let done = if arguments.is_parent { run_parent(&arguments) } else { run(&arguments) };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tell(&error.to_string());

@@ -7,8 +7,13 @@ use crate::nft::{PORTS_MAX, Settings};
 
 /// What it takes.
 pub const USAGE: &str = "\
-usage: fairban-fw [--logins PORTS] [--smtp PORTS] [--own-table] [--user NAME] [--never-ban FILE] [--without PATHS]
-Descriptor 0 is a Unix socket of sequential packets, connected or listening. Ports and paths are lists with commas.";
+usage: fairban-fw [--parent] [--logins PORTS] [--smtp PORTS] [--own-table] [--user NAME] [--never-ban FILE]
+                  [--without PATHS]
+Descriptor 0 is a Unix socket of sequential packets, connected or listening. Ports and paths are lists with commas.
+With --parent it starts itself again and again, and hands the sockets of those over descriptor 0.";
+
+/// See [`Arguments::is_parent`].
+pub(crate) const PARENT: &str = "--parent";
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +24,8 @@ pub struct Arguments {
     pub user: String,
     /// The file of prefixes that are never banned.
     pub never_ban: PathBuf,
+    /// To be the parent of those that do the work; see the module `parent`.
+    pub is_parent: bool,
 }
 
 impl Default for Arguments {
@@ -27,6 +34,7 @@ impl Default for Arguments {
             settings: Settings::default(),
             user: "fairban-fw".to_owned(),
             never_ban: PathBuf::from(never_ban::PATH),
+            is_parent: false,
         }
     }
 }
@@ -38,6 +46,10 @@ impl Arguments {
         while let Some(word) = words.next() {
             if word == "--own-table" {
                 arguments.settings.own_table = true;
+                continue;
+            }
+            if word == PARENT {
+                arguments.is_parent = true;
                 continue;
             }
             let value = words.next().ok_or_else(|| format!("{word:?} takes a value, or is not known"))?;
@@ -90,6 +102,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_understood() {
         assert_eq!(parse(""), Ok(Arguments::default()));
+        assert_eq!(parse("--parent"), Ok(Arguments { is_parent: true, ..Arguments::default() }));
         let asked =
             parse("--logins 143,993 --smtp 25 --own-table --without renew,destroy --user x").expect("good");
         assert_eq!((asked.settings.logins, asked.settings.own_table), (vec![143, 993], true));

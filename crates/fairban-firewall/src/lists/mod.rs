@@ -138,6 +138,16 @@ impl Enforcer for ListEnforcer {
         self.shared.lock().model.list()
     }
 
+    fn allow(&mut self, prefixes: &[IpNet]) -> Result<Answer, Unreachable> {
+        let mut list = self.shared.lock();
+        let before = list.model.len();
+        let answer = list.model.allow(prefixes)?;
+        if list.model.len() < before || list.problem.is_some() {
+            self.shared.write(&mut list);
+        }
+        list.problem.clone().map_or(Ok(answer), |problem| Err(Unreachable(problem)))
+    }
+
     fn status(&mut self) -> EnforcerStatus {
         let list = self.shared.lock();
         let mut remarks = vec![format!("keeps {}", self.shared.path.display())];

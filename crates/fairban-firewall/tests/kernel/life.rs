@@ -12,7 +12,7 @@ use rustix::net::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::net::{IMAP, Net, ban, listed, shut, wait_for};
+use crate::net::{IMAP, Net, ban, listed, shut, unban, wait_for};
 
 fn kill(enforcer: &NftEnforcer) {
     let pid = Pid::from_raw(enforcer.child_id().unwrap() as i32).unwrap();
@@ -97,6 +97,63 @@ fn it_holds_one_right_and_sits_behind_its_walls() {
     }
 }
 
+/// The one process that another one started.
+fn only_child(pid: u32) -> Option<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    children.split_whitespace().next()?.parse().ok()
+}
+
+fn end(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+}
+
+fn is_there(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // After the name in brackets comes the state; who is dead and not yet waited for is gone.
+    status.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+#[test]
+fn a_parent_starts_it_again_whatever_ended_it() {
+    let net = Net::new();
+    net.serve();
+    for user in ["nobody", "nobody-of-that-name"] {
+        let mut enforcer = net.enforcer_under_parent(&["--user", user]);
+        enforcer.allow(&[crate::net::prefix("10.77.2.2/32")]).unwrap();
+        ban(&mut enforcer, "10.77.1.2/32", Doors::Logins);
+        let parent = enforcer.child_id().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{parent}/status")).unwrap();
+        for set in ["CapPrm:", "CapBnd:"] {
+            assert!(status.contains(&format!("{set}\t0000000000001000")), "{status}");
+        }
+        assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+        // One that dies, and one that does not answer any more.
+        for signal in [Signal::KILL, Signal::STOP] {
+            let child = only_child(parent).unwrap();
+            end(child, signal);
+            wait_for("it is missed", || enforcer.carry_out(&[]).is_err());
+            assert!(!net.is_open("10.77.1.2", IMAP), "{user}: bans stay meanwhile");
+            wait_for("another one is there", || enforcer.carry_out(&[]).is_ok());
+            assert!(only_child(parent).is_some_and(|now| now != child), "{user}");
+            assert_eq!(listed(&mut enforcer), ["10.77.1.2/32"], "{user}");
+            let answers = enforcer.carry_out(&[Order::Ban(shut("10.77.2.2/32", 1, Doors::Logins))]);
+            assert_eq!(answers, Ok(vec![Answer::Protected]), "{user}: who is protected was said again");
+        }
+        unban(&mut enforcer, "10.77.1.2/32");
+        let child = only_child(parent).unwrap();
+        if user == "nobody" {
+            drop(enforcer);
+        } else {
+            // Without its parent it goes on, as long as somebody speaks to it.
+            end(parent, Signal::KILL);
+            wait_for("the parent is gone", || !is_there(parent));
+            ban(&mut enforcer, "10.77.1.2/32", Doors::Logins);
+            drop(enforcer);
+        }
+        wait_for("both are gone", || !is_there(child) && !is_there(parent));
+    }
+}
+
 #[test]
 fn it_listens_where_a_service_manager_made_the_socket() {
     let net = Net::new();
@@ -177,7 +234,7 @@ fn whatever_is_said_to_it_it_lives_and_bans_nobody_else() {
         }
     }
     let mut enforcer = NftEnforcer::over(ours);
-    assert!(enforcer.fd().is_some_and(|fd| fd.as_fd().try_clone_to_owned().is_ok()));
+    assert!(enforcer.descriptor().is_some_and(|fd| fd.as_fd().try_clone_to_owned().is_ok()));
     assert!(listed(&mut enforcer).iter().all(|prefix| prefix != "10.77.0.1/32"));
     assert!(enforcer.status().ready);
     assert_eq!(enforcer.carry_out(&[Order::Ban(own)]), Ok(vec![Answer::Protected]));

@@ -8,3 +8,8 @@ mod foreign;
 mod guarded;
 mod life;
 mod net;
+
+/// The program under test.
+fn fairban_fw() -> std::path::PathBuf {
+    env!("CARGO_BIN_EXE_fairban-fw").into()
+}

@@ -1,4 +1,4 @@
-//! Two hosts with a wire between them, and what tests do on them.
+//! Two hosts with a wire between them, and what tests do on them. Tests of the whole service share this.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -107,11 +107,21 @@ impl Net {
     /// A `fairban-fw` on the serving host, and who speaks to it.
     pub(crate) fn enforcer(&self, arguments: &[&str]) -> NftEnforcer {
         let reach = Reach::Start {
-            program: env!("CARGO_BIN_EXE_fairban-fw").into(),
+            program: crate::fairban_fw(),
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
         };
         self.on_server(|| {
             let mut enforcer = NftEnforcer::new(reach);
+            enforcer.open().unwrap();
+            enforcer
+        })
+    }
+
+    /// The same under a parent, which starts it again.
+    pub(crate) fn enforcer_under_parent(&self, arguments: &[&str]) -> NftEnforcer {
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        self.on_server(|| {
+            let mut enforcer = NftEnforcer::under_parent(&crate::fairban_fw(), &arguments).unwrap();
             enforcer.open().unwrap();
             enforcer
         })

@@ -2,6 +2,7 @@
 
 mod content;
 mod findings;
+mod firewall;
 mod look;
 mod output;
 mod probe;
@@ -13,6 +14,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use fairban_control::{Client, InputKind, InputState};
 use jiff::Timestamp;
 
 use self::findings::{Finding, Level, Surroundings};
@@ -22,7 +24,8 @@ pub(crate) use self::probe::answer;
 use self::probe::path_name;
 use crate::accounts::{Accounts, User};
 use crate::cli::CheckArgs;
-use crate::config::{Config, EnforcerKind, InputSource, Listen, Loaded, Mode, Paths, Report};
+use crate::config::{Config, InputSource, Listen, Loaded, Mode, Paths, Report};
+use crate::daemon::{self, Chosen};
 use crate::error::{Failure, Kind};
 use crate::input::live::{self, Plan};
 
@@ -35,6 +38,9 @@ const FINDINGS: u8 = 1;
 /// If the inputs could not be tried or the output could not be written: the environment's fault.
 pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let mut output = Output::new(args.json);
+    if args.firewall {
+        return firewall::check(&output);
+    }
     let loaded = match Config::load(&Paths::new(args.config.as_deref())) {
         Ok(loaded) => loaded,
         Err(report) => return refuse(&report, &mut output),
@@ -48,7 +54,8 @@ pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     })?;
     let (mut findings, identity) = (about_files(&loaded), Identity::of(&loaded.config, &accounts));
     findings.extend(about_accounts(&loaded.config, &accounts, &identity));
-    findings.extend(about_mode(&loaded.config));
+    findings.extend(about_enforcer(&loaded.config, &identity));
+    findings.extend(about_running(&loaded.config));
     let plan = live::plan(&loaded.config, Path::new("/"));
     output.run(&loaded, &identity)?;
     let looked = look(&plan, &identity, &accounts, &mut findings)?;
@@ -69,6 +76,29 @@ fn refuse(report: &Report, output: &mut Output) -> Result<ExitCode, Failure> {
         crate::error::tell(&Failure::new(Kind::Config, format!("the configuration is wrong: {count}")));
     }
     Ok(ExitCode::from(Kind::Config.code()))
+}
+
+/// What only a service knows that runs: whose lines its listeners refuse, and what they suffer from.
+fn about_running(config: &Config) -> Vec<Finding> {
+    let answer = Client::connect(&config.control.socket.value)
+        .and_then(|mut client| client.ask(&fairban_control::Request::Status));
+    // Where none runs, or does not answer us, there is nothing to say.
+    let Ok(fairban_control::Response::Status(status)) = answer else { return Vec::new() };
+    let of_input = |input: &fairban_control::InputStatus| {
+        let remark = input.remark.as_ref().map_or(String::new(), |remark| format!(": {remark}"));
+        if input.refused > 0 {
+            let text = format!("the running service refuses senders{remark}");
+            let remedy = "if they are yours, add them to from of this input".to_owned();
+            return Some(Finding::new(Level::Warning, input.name.as_str(), text).with([remedy]));
+        }
+        let is_network = matches!(input.kind, InputKind::Syslog | InputKind::Journal);
+        let is_failed = input.state == InputState::Failed && is_network;
+        is_failed.then(|| {
+            let text = format!("the running service reads nothing here{remark}");
+            Finding::new(Level::Warning, input.name.as_str(), text)
+        })
+    };
+    status.inputs.iter().filter_map(of_input).collect()
 }
 
 /// As whom the inputs are tried.
@@ -208,9 +238,48 @@ fn about_accounts(config: &Config, accounts: &Accounts, identity: &Identity) -> 
     findings
 }
 
-fn about_mode(config: &Config) -> Option<Finding> {
-    let idle = config.mode.value == Mode::Live && config.bans.enforcer.value == EnforcerKind::None;
-    idle.then(|| {
-        Finding::new(Level::Warning, "", "mode is live, and with the enforcer none nobody is shut out")
-    })
+/// Who would shut sources out, and what is in his way.
+fn about_enforcer(config: &Config, identity: &Identity) -> Vec<Finding> {
+    let (chosen, around) = daemon::chosen(config);
+    let configured = config.bans.enforcer.value.is_some();
+    let mut findings = Vec::new();
+    match &chosen {
+        Chosen::Nothing if config.mode.value == Mode::Live => {
+            let text = "mode is live, and with the enforcer none nobody is shut out";
+            findings.push(Finding::new(Level::Warning, "", text));
+        }
+        Chosen::Nothing if !configured => {
+            let text = "nothing could shut anybody out: no fairban-fw listens, and none can be started";
+            let remedy = "systemctl enable --now fairban-fw.socket".to_owned();
+            findings.push(Finding::new(Level::Advice, "", text).with([remedy]));
+        }
+        Chosen::Connect(path) if !around.listens => {
+            let text = "no fairban-fw listens here, and none can be started: nobody could be shut out";
+            let remedy = "systemctl enable --now fairban-fw.socket".to_owned();
+            findings.push(Finding::new(Level::Warning, &path_name(path), text).with([remedy]));
+        }
+        Chosen::List(path, _) => findings.extend(about_list(path, identity)),
+        Chosen::Nothing | Chosen::Connect(_) | Chosen::Start { .. } => {}
+    }
+    if let Some(rules) = chosen.read().filter(|rules| !rules.exists()) {
+        let text = "these rules are not there: the file for tcpserver cannot be made";
+        findings.push(Finding::new(Level::Warning, &path_name(rules), text));
+    }
+    findings
+}
+
+/// A list is replaced as a whole, so its folder must be writable for the service.
+fn about_list(path: &Path, identity: &Identity) -> Option<Finding> {
+    let folder = path.parent()?;
+    let (user, gid) = (&identity.user, identity.gid);
+    let may = fs::metadata(folder).is_ok_and(|found| {
+        let is_member = found.gid() == gid || user.gids().contains(&found.gid());
+        user.uid == 0
+            || found.uid() == user.uid && found.mode() & 0o200 != 0
+            || is_member && found.mode() & 0o020 != 0
+            || found.mode() & 0o002 != 0
+    });
+    let name = path_name(folder);
+    let text = format!("{} cannot write here, and so not replace {}", user.name, path_name(path));
+    (!may).then(|| Finding::new(Level::Warning, &name, text).with([format!("chown {} {name}", user.name)]))
 }

@@ -47,7 +47,8 @@ pub(crate) const SECTIONS: [Section; 5] = [
         name: "input",
         heading: "[[input]]: what is read",
         text: "Each [[input]] names one source of log lines with exactly one of file, multilog, journal, syslog and pipe. Without \
-               any, the usual places are searched. Inputs of all files add up.",
+               any, the usual places are searched. Inputs of all files add up. A reload takes new inputs as far as the walls reach that went \
+               up at the start; where it names one outside, it says so, and the old configuration stays until a restart.",
     },
     Section {
         name: "bans",
@@ -79,7 +80,7 @@ const fn key(
 }
 
 /// The keys, by table, in the order of the documents.
-pub(crate) const KEYS: [Key; 29] = [
+pub(crate) const KEYS: [Key; 37] = [
     key(
         "mode",
         "\"shadow\" or \"live\"",
@@ -116,11 +117,20 @@ pub(crate) const KEYS: [Key; 29] = [
         "How often the DNS names in allow are looked up again. A name that cannot be looked up keeps its last addresses.",
     ),
     key(
+        "admins",
+        "a list of user names",
+        "[]",
+        "[\"alice\"]",
+        Applies::Reload,
+        "Administrators of this machine, besides root and the members of sudo, wheel and admin. While one of them is logged in over \
+         SSH, the address of that very connection is not shut out, whatever the evidence.",
+    ),
+    key(
         "timezone",
         "the name of a time zone",
         "the system's",
         "\"Europe/Berlin\"",
-        Applies::Restart,
+        Applies::Reload,
         "The zone of stamps that name none, such as Europe/Berlin, UTC or +02:00.",
     ),
     key(
@@ -128,7 +138,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "true or false",
         "true without any [[input]], else false",
         "false",
-        Applies::Restart,
+        Applies::Reload,
         "Search the usual places for logs: mail.log, maillog, auth.log, secure, syslog, messages, dovecot*.log, every other \
          file in /var/log that shows logins, multilog folders there and of supervised services, and the journal where there are \
          no such files.",
@@ -181,7 +191,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "an absolute path, or a pattern with *, ? and [...]",
         "none",
         "\"/var/log/mail.log\"",
-        Applies::Restart,
+        Applies::Reload,
         "A log file, followed over every kind of rotation; it need not exist yet. With a pattern, all files that match now or \
          later. Name the file that is written to: rotated ones are found by its name.",
     ),
@@ -190,7 +200,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "an absolute path",
         "none",
         "\"/var/log/qmail/pop3d\"",
-        Applies::Restart,
+        Applies::Reload,
         "A folder that multilog writes, with `current` in it.",
     ),
     key(
@@ -198,7 +208,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "a list of matches",
         "none",
         "[\"_SYSTEMD_UNIT=ssh.service\", \"_SYSTEMD_UNIT=dovecot.service\"]",
-        Applies::Restart,
+        Applies::Reload,
         "The journal of systemd. Matches are those of journalctl: FIELD=value; the same field again means or, another field \
          and, a single + or. An empty list reads everything. Lines count only if the fields that the journal itself \
          vouches for fit the service.",
@@ -208,7 +218,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "\"unix:PATH\", \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\"",
         "none",
         "\"udp:127.0.0.1:5514\"",
-        Applies::Restart,
+        Applies::Reload,
         "Listen for syslog here. Any other address than one of this machine's own (127.0.0.1, ::1) also needs from.",
     ),
     key(
@@ -216,7 +226,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "an absolute path",
         "none",
         "\"/run/fairban/log\"",
-        Applies::Restart,
+        Applies::Reload,
         "A named pipe that a syslog daemon writes to. Made with mkfifo; what is written while nobody reads is the writer's to \
          keep.",
     ),
@@ -225,7 +235,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "a list of prefixes",
         "this machine",
         "[\"192.0.2.0/28\"]",
-        Applies::Restart,
+        Applies::Reload,
         "From whom a syslog listener takes lines. The sender of a UDP packet can be made up by anybody who can reach the port: \
          whoever can, writes your log.",
     ),
@@ -234,7 +244,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "a list of service names",
         "those of services",
         "[\"sshd\"]",
-        Applies::Restart,
+        Applies::Reload,
         "Only lines of these services are believed in this input.",
     ),
     key(
@@ -242,7 +252,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "the name of a time zone",
         "that of timezone",
         "\"UTC\"",
-        Applies::Restart,
+        Applies::Reload,
         "The zone of this input's stamps where they name none.",
     ),
     key(
@@ -280,11 +290,75 @@ pub(crate) const KEYS: [Key; 29] = [
     ),
     key(
         "bans.enforcer",
-        "\"none\"",
-        "\"none\"",
-        "\"none\"",
+        "\"nftables\", \"file\", \"hosts.deny\", \"tcprules\" or \"none\"",
+        "nftables where fairban-fw can be reached or started, else none",
+        "\"nftables\"",
         Applies::Restart,
-        "What shuts sources out. none shuts nobody out: also in live mode bans are only decided and recorded.",
+        "What shuts sources out when the mode is live. nftables: the kernel, through fairban-fw, which root starts or which \
+         listens at bans.socket. file: a list that another program reads. hosts.deny: a block of lines for TCP wrappers. \
+         tcprules: the rules of tcpserver. none: nobody, bans are only decided and recorded, and fairban mode live is \
+         refused.",
+    ),
+    key(
+        "bans.all_ports",
+        "true or false",
+        "false",
+        "true",
+        Applies::Reload,
+        "Close everything to banned sources, and not the ports of login services alone. This also drops the answers to our \
+         own connections, so a banned mail server cannot even be written to.",
+    ),
+    key(
+        "bans.ports",
+        "a list of TCP ports from 1 to 32767",
+        "those that fairban-fw closes: 22, 110, 143, 465, 587, 993, 995 and 4190",
+        "[22, 110, 995]",
+        Applies::Restart,
+        "The ports of login services, closed by a ban. Port 25 is closed besides for who tried passwords there and sent no \
+         mail. Counts where the service itself starts fairban-fw; where systemd does, systemctl edit fairban-fw says it.",
+    ),
+    key(
+        "bans.socket",
+        "an absolute path",
+        "\"/run/fairban-fw.socket\"",
+        "\"/run/fw.socket\"",
+        Applies::Restart,
+        "Where a fairban-fw listens that a service manager starts.",
+    ),
+    key(
+        "bans.file",
+        "an absolute path",
+        "none; for hosts.deny /etc/hosts.deny",
+        "\"/var/lib/fairban/banned\"",
+        Applies::Restart,
+        "The file that the enforcers file, hosts.deny and tcprules write. It is replaced, so the user of the service must be \
+         able to write its folder. Bans in it end only while the service runs.",
+    ),
+    key(
+        "bans.nft_table",
+        "a family and the name of a table",
+        "none",
+        "\"inet filter\"",
+        Applies::Restart,
+        "With the enforcer file: write what nft -f takes, for the sets fairban4 and fairban6 of this table, instead of one \
+         prefix a line.",
+    ),
+    key(
+        "bans.daemons",
+        "names of daemons, with commas",
+        "\"ALL\"",
+        "\"sshd, vsftpd\"",
+        Applies::Restart,
+        "With the enforcer hosts.deny: for which daemons.",
+    ),
+    key(
+        "bans.rules",
+        "an absolute path",
+        "none",
+        "\"/etc/tcp.pop3\"",
+        Applies::Restart,
+        "With the enforcer tcprules: your own rules, as tcprules takes them. They and the bans go into bans.file, which \
+         tcpserver reads with -x. It knows IPv4 alone.",
     ),
     key(
         "control.socket",
@@ -315,7 +389,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "a time, at least \"1d\"",
         "\"90d\"",
         "\"365d\"",
-        Applies::Reload,
+        Applies::Restart,
         "How long verdicts and bans that are over are remembered.",
     ),
     key(
@@ -323,7 +397,7 @@ pub(crate) const KEYS: [Key; 29] = [
         "a whole number from 8 to 65536",
         "64",
         "256",
-        Applies::Reload,
+        Applies::Restart,
         "The most that the state takes on disk, in MB; the oldest history goes first.",
     ),
 ];

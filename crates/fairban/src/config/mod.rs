@@ -76,6 +76,8 @@ pub(crate) struct Config {
     /// The same with what stands in the files.
     pub(crate) allowed: Allowed,
     pub(crate) allow_refresh: Setting<Span>,
+    /// Besides those that the machine's groups name.
+    pub(crate) admins: Setting<Vec<String>>,
     pub(crate) timezone: Setting<Zone>,
     pub(crate) discover: Setting<bool>,
     pub(crate) read_back: Setting<Span>,
@@ -132,7 +134,16 @@ pub(crate) struct Bans {
     pub(crate) longest: Setting<Span>,
     pub(crate) longest_familiar: Setting<Span>,
     pub(crate) ladder: Setting<u8>,
-    pub(crate) enforcer: Setting<EnforcerKind>,
+    /// `None` for the kernel where it can be reached, else nothing.
+    pub(crate) enforcer: Setting<Option<EnforcerKind>>,
+    pub(crate) all_ports: Setting<bool>,
+    /// `None` for what `fairban-fw` closes by itself.
+    pub(crate) ports: Setting<Option<Vec<u16>>>,
+    pub(crate) socket: Setting<PathBuf>,
+    pub(crate) file: Setting<Option<PathBuf>>,
+    pub(crate) nft_table: Setting<Option<String>>,
+    pub(crate) daemons: Setting<String>,
+    pub(crate) rules: Setting<Option<PathBuf>>,
 }
 
 /// `[control]`
@@ -169,6 +180,7 @@ impl Default for Config {
             allow: Vec::new(),
             allowed: Allowed::default(),
             allow_refresh: Setting::default(Span::minutes(10)),
+            admins: Setting::default(Vec::new()),
             timezone: Setting::default(Zone { name: None, zone: TimeZone::system() }),
             discover: Setting::default(true),
             read_back: Setting::default(Span::days(30)),
@@ -182,7 +194,14 @@ impl Default for Config {
                 longest: Setting::default(usual.longest),
                 longest_familiar: Setting::default(usual.longest_familiar),
                 ladder: Setting::default(usual.ladder),
-                enforcer: Setting::default(EnforcerKind::None),
+                enforcer: Setting::default(None),
+                all_ports: Setting::default(false),
+                ports: Setting::default(None),
+                socket: Setting::default(PathBuf::from("/run/fairban-fw.socket")),
+                file: Setting::default(None),
+                nft_table: Setting::default(None),
+                daemons: Setting::default("ALL".to_owned()),
+                rules: Setting::default(None),
             },
             control: Control {
                 socket: Setting::default(PathBuf::from("/run/fairban/control.sock")),

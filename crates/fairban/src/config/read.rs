@@ -10,7 +10,7 @@ use toml_edit::{Document, Item, TableLike, Value};
 
 use super::keys::{self, Key, SECTIONS};
 use super::report::{Problem, Source};
-use super::values::{self, Allow, Wrong, Zone};
+use super::values::{self, Allow, EnforcerKind, Wrong, Zone};
 use super::{Config, Input, InputSource, Origin, Setting};
 
 /// Most `[[input]]` of all files.
@@ -90,6 +90,7 @@ impl Reader {
             "allow_refresh" => {
                 teller.put(&mut config.allow_refresh, key, value, |v| values::span(v, 10, 7 * DAY));
             }
+            "admins" => teller.put(&mut config.admins, key, value, values::account_names),
             "timezone" => teller.put(&mut config.timezone, key, value, values::zone),
             "discover" => teller.put(&mut config.discover, key, value, values::flag),
             "read_back" => teller.put(&mut config.read_back, key, value, |v| values::span(v, 0, YEAR)),
@@ -103,7 +104,14 @@ impl Reader {
             "bans.ladder" => {
                 teller.put(&mut config.bans.ladder, key, value, |v| values::whole(v, 1, 16).map(|n| n as u8));
             }
-            "bans.enforcer" => teller.put(&mut config.bans.enforcer, key, value, values::enforcer),
+            "bans.enforcer" => teller.put_some(&mut config.bans.enforcer, key, value, values::enforcer),
+            "bans.all_ports" => teller.put(&mut config.bans.all_ports, key, value, values::flag),
+            "bans.ports" => teller.put_some(&mut config.bans.ports, key, value, values::ports),
+            "bans.socket" => teller.put(&mut config.bans.socket, key, value, values::absolute_path),
+            "bans.file" => teller.put_some(&mut config.bans.file, key, value, values::absolute_path),
+            "bans.nft_table" => teller.put_some(&mut config.bans.nft_table, key, value, values::nft_table),
+            "bans.daemons" => teller.put(&mut config.bans.daemons, key, value, values::daemons),
+            "bans.rules" => teller.put_some(&mut config.bans.rules, key, value, values::absolute_path),
             "control.socket" => teller.put(&mut config.control.socket, key, value, values::absolute_path),
             "control.group" => teller.put_some(&mut config.control.group, key, value, values::account_name),
             "control.status_for_all" => {
@@ -219,6 +227,16 @@ impl Reader {
             self.problems.push(problem.help(Some("what is read twice would count twice".to_owned())));
         }
         let bans = &self.config.bans;
+        let file = bans.file.value.is_some();
+        let missing = match bans.enforcer.value {
+            Some(EnforcerKind::File | EnforcerKind::Tcprules) if !file => Some("file"),
+            Some(EnforcerKind::Tcprules) if bans.rules.value.is_none() => Some("rules"),
+            _ => None,
+        };
+        if let (Some(missing), Some((source, span))) = (missing, self.places.get("bans.enforcer")) {
+            let message = format!("this enforcer needs {missing} in [bans]");
+            self.problems.push(Problem::at(source, span.clone(), message, "here".to_owned()));
+        }
         let lengths = [
             ("bans.first", bans.first.value),
             ("bans.longest_familiar", bans.longest_familiar.value),

@@ -46,6 +46,7 @@ impl Config {
         }
         all.extend([
             one("allow_refresh", &self.allow_refresh, |at| span(*at)),
+            one("admins", &self.admins, |names| list(names.iter().cloned())),
             one("timezone", &self.timezone, zone),
             one("discover", &self.discover, bool::to_string),
             one("read_back", &self.read_back, |at| span(*at)),
@@ -65,7 +66,24 @@ impl Config {
             one("bans.longest", &bans.longest, |at| span(*at)),
             one("bans.longest_familiar", &bans.longest_familiar, |at| span(*at)),
             one("bans.ladder", &bans.ladder, u8::to_string),
-            one("bans.enforcer", &bans.enforcer, |kind| text(kind.name())),
+            one("bans.enforcer", &bans.enforcer, |kind| {
+                or_words(
+                    kind.map(super::values::EnforcerKind::name),
+                    "nftables if fairban-fw is there, else none",
+                )
+            }),
+            one("bans.all_ports", &bans.all_ports, bool::to_string),
+            one("bans.ports", &bans.ports, |ports| match ports {
+                Some(ports) => {
+                    Value::from(ports.iter().map(|port| i64::from(*port)).collect::<Array>()).to_string()
+                }
+                None => "(those that fairban-fw closes)".to_owned(),
+            }),
+            one("bans.socket", &bans.socket, |path| text(&path.display().to_string())),
+            one("bans.file", &bans.file, |path| path_or_none(path.as_deref())),
+            one("bans.nft_table", &bans.nft_table, |table| or_words(table.as_deref(), "none")),
+            one("bans.daemons", &bans.daemons, |names| text(names)),
+            one("bans.rules", &bans.rules, |path| path_or_none(path.as_deref())),
             one("control.socket", &control.socket, |path| text(&path.display().to_string())),
             one("control.group", &control.group, |name| or_words(name.as_deref(), "root alone")),
             one("control.status_for_all", &control.status_for_all, bool::to_string),
@@ -148,6 +166,10 @@ fn services(mask: u32) -> String {
 fn zone(zone: &Zone) -> String {
     let system = || format!("(the system's, {})", zone.zone.iana_name().unwrap_or("of no name"));
     zone.name.as_deref().map_or_else(system, text)
+}
+
+fn path_or_none(path: Option<&std::path::Path>) -> String {
+    or_words(path.map(|path| path.display().to_string()).as_deref(), "none")
 }
 
 fn or_words(value: Option<&str>, words: &str) -> String {

@@ -55,13 +55,33 @@ impl Mode {
 /// What shuts sources out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EnforcerKind {
+    /// The kernel, through `fairban-fw`.
+    Nftables,
+    /// A list that another program reads.
+    File,
+    /// A block of lines for TCP wrappers.
+    HostsDeny,
+    /// The rules of tcpserver.
+    Tcprules,
     /// Nothing: bans are decided and recorded.
     None,
 }
 
 impl EnforcerKind {
+    pub(crate) const ALL: [EnforcerKind; 5] = [
+        EnforcerKind::Nftables,
+        EnforcerKind::File,
+        EnforcerKind::HostsDeny,
+        EnforcerKind::Tcprules,
+        EnforcerKind::None,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            EnforcerKind::Nftables => "nftables",
+            EnforcerKind::File => "file",
+            EnforcerKind::HostsDeny => "hosts.deny",
+            EnforcerKind::Tcprules => "tcprules",
             EnforcerKind::None => "none",
         }
     }
@@ -152,9 +172,39 @@ pub(crate) fn mode(value: &Value) -> Result<Mode, Wrong> {
 }
 
 pub(crate) fn enforcer(value: &Value) -> Result<EnforcerKind, Wrong> {
-    one_of(value, &[EnforcerKind::None].map(|kind| (kind.name(), kind)))
+    one_of(value, &EnforcerKind::ALL.map(|kind| (kind.name(), kind)))
 }
 
+/// Most ports that bans close: `fairban-fw` takes no more.
+const PORTS_MAX: usize = 64;
+
+/// From here on are ports that our own connections go out from: those must stay open for the answers.
+const EPHEMERAL_MIN: i64 = 32_768;
+
+pub(crate) fn ports(value: &Value) -> Result<Vec<u16>, Wrong> {
+    let ports = list(value, PORTS_MAX, |one| whole(one, 1, EPHEMERAL_MIN - 1).map(|port| port as u16))?;
+    if ports.is_empty() { Err(Wrong::new("this is empty")) } else { Ok(ports) }
+}
+
+/// A table as nft names it.
+pub(crate) fn nft_table(value: &Value) -> Result<String, Wrong> {
+    let text = text(value)?;
+    let is_name = |name: &str| {
+        name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            && name.starts_with(|first: char| first.is_ascii_alphabetic())
+    };
+    match text.split_once(' ') {
+        Some(("inet" | "ip" | "ip6" | "netdev" | "bridge", name)) if is_name(name) => Ok(text.to_owned()),
+        _ => Err(Wrong::new("this names no table").help("for example \"inet filter\"")),
+    }
+}
+
+/// Daemons as `/etc/hosts.deny` names them.
+pub(crate) fn daemons(value: &Value) -> Result<String, Wrong> {
+    let text = text(value)?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_., @".contains(&b);
+    if text.bytes().all(plain) { Ok(text.to_owned()) } else { Err(Wrong::new("this is no list of daemons")) }
+}
 /// A length of time between two bounds, in seconds.
 pub(crate) fn span(value: &Value, least_secs: i64, most_secs: i64) -> Result<Span, Wrong> {
     if let Some(number) = value.as_integer() {
@@ -208,6 +258,13 @@ pub(crate) fn account_name(value: &Value) -> Result<String, Wrong> {
     } else {
         Err(Wrong::new("this is no name of a user or group"))
     }
+}
+
+/// Most names of `admins`.
+const ADMINS_MAX: usize = 256;
+
+pub(crate) fn account_names(value: &Value) -> Result<Vec<String>, Wrong> {
+    list(value, ADMINS_MAX, account_name)
 }
 
 pub(crate) fn zone(value: &Value) -> Result<Zone, Wrong> {

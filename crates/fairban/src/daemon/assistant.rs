@@ -2,30 +2,25 @@
 //! the addresses behind names of the allowlist go to the thread that decides.
 
 use std::io;
-use std::net::IpAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use fairban_helper::config::{Journal, Resolve};
-use fairban_helper::protocol::{Batch, Job};
+use fairban_helper::config::{Journal, Listener, Resolve, Syslog, Transport};
+use fairban_helper::protocol::Batch;
 use fairban_helper::{Config as HelperConfig, Gone, Helper, Launch, Message};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
-use super::intake::{Intake, Item, Positions, Reading};
+use super::helped::{Helped, JOURNAL, Table};
+use super::intake::{Intake, Item, Positions};
 use super::office::{Feed, Feeder};
 use crate::config::{Config, InputSource, Listen};
 use crate::input::live::Plan;
-
-/// The journal's input, and the prefix by which its stored place is known from a file's.
-pub(crate) const JOURNAL: &str = "journal:";
-
-/// The input of all that comes by network syslog.
-const SYSLOG: &str = "syslog:";
 
 /// Lines younger than this are not old ones.
 const OLD: i64 = 60;
@@ -45,20 +40,19 @@ pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<String>) -> He
                 if matches.is_empty() {
                     journal.matches = Journal::of_services().matches;
                 } else {
-                    journal.matches.push(matches.clone());
+                    // A single + is journalctl's word for or.
+                    let groups = matches.split(|one| one == "+").filter(|group| !group.is_empty());
+                    journal.matches.extend(groups.map(<[String]>::to_vec));
                 }
                 let back = config.read_back.value.as_secs();
                 journal.since = Some(Timestamp::now().as_second().saturating_sub(back));
                 journal.cursor.clone_from(&cursor);
             }
-            InputSource::Syslog(listen @ (Listen::Udp(_) | Listen::Tcp(_))) => {
-                let syslog = helper.syslog.get_or_insert_default();
-                match listen {
-                    Listen::Udp(address) => syslog.udp.push(*address),
-                    Listen::Tcp(address) => syslog.tcp.push(*address),
-                    Listen::Unix(_) => {}
-                }
-                syslog.from_anywhere |= !input.senders.is_empty();
+            InputSource::Syslog(Listen::Udp(address)) => {
+                listen(&mut helper.syslog, Transport::Udp, *address, &input.senders);
+            }
+            InputSource::Syslog(Listen::Tcp(address)) => {
+                listen(&mut helper.syslog, Transport::Tcp, *address, &input.senders);
             }
             _ => {}
         }
@@ -68,6 +62,11 @@ pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<String>) -> He
         helper.resolve = Some(Resolve { names: config.allowed.names.clone(), every_seconds });
     }
     helper
+}
+
+fn listen(syslog: &mut Option<Syslog>, transport: Transport, address: SocketAddr, from: &[IpNet]) {
+    let listener = Listener { transport, address, from: from.to_vec() };
+    syslog.get_or_insert_default().listeners.push(listener);
 }
 
 /// Starts the helper if there is something for it to do. To be done before the walls are closed.
@@ -81,15 +80,19 @@ pub(crate) fn start(
     if config.is_idle() {
         return Ok(None);
     }
-    let launch = Launch { program: program(), journalctl: PathBuf::from("/usr/bin/journalctl"), identity };
+    let launch = Launch {
+        program: program("fairban-helper"),
+        journalctl: PathBuf::from("/usr/bin/journalctl"),
+        identity,
+    };
     Helper::start(&launch, config).map(Some)
 }
 
-/// Beside this program, or where packages put it.
-fn program() -> PathBuf {
-    let beside = std::env::current_exe().ok().map(|path| path.with_file_name("fairban-helper"));
-    let installed = Path::new("/usr/libexec/fairban/fairban-helper");
-    beside.filter(|path| path.exists()).unwrap_or_else(|| installed.to_owned())
+/// A program of ours: beside this one, or where packages put it.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let beside = std::env::current_exe().ok().map(|path| path.with_file_name(name));
+    let installed = Path::new("/usr/libexec/fairban").join(name);
+    beside.filter(|path| path.exists()).unwrap_or(installed)
 }
 
 /// Wakes the thread from outside.
@@ -108,6 +111,19 @@ impl Alarm {
         // It fails only if it has been rung 2^64 times.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
+
+    /// What has rung is heard.
+    pub(crate) fn hear(&self) {
+        let mut count = [0; 8];
+        // Nothing is there where it has not rung.
+        let _ = rustix::io::read(&*self.0, &mut count);
+    }
+}
+
+impl AsFd for Alarm {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 /// Messages that are still taken at the end.
@@ -115,8 +131,8 @@ const LAST_MAX: usize = 256;
 
 /// What the thread is told.
 pub(crate) enum Order {
-    /// Do this from now on.
-    Configure(HelperConfig),
+    /// Do this from now on, for these inputs.
+    Configure(HelperConfig, Vec<Helped>),
     /// The end.
     Stop,
 }
@@ -129,6 +145,10 @@ pub(crate) struct Assistant {
     resolved: Sender<Vec<IpNet>>,
     orders: Receiver<Order>,
     alarm: Alarm,
+    /// What it reads, for `status`.
+    table: Table,
+    /// What it reads once the next worker begins: until then batches name the inputs of before.
+    next: Option<Vec<Helped>>,
     /// Old entries of the journal are still coming.
     behind: bool,
     told: Vec<IpNet>,
@@ -139,20 +159,42 @@ impl Assistant {
     pub(crate) fn new(
         helper: Helper,
         key: [u8; 16],
-        reading: &Reading,
+        table: Table,
         (feed, resolved): (Sender<Feed>, Sender<Vec<IpNet>>),
         orders: Receiver<Order>,
         alarm: Alarm,
     ) -> Assistant {
-        let mut intake = Intake::new(key);
-        for name in [JOURNAL, SYSLOG] {
-            intake.begin(&Arc::from(name), reading.clone(), Timestamp::now());
-            intake.caught_up(name);
-        }
-        // Nothing is merged here: what comes is handed out.
-        intake.hand_out(&mut Vec::new());
         let behind = helper.config().journal.is_some();
-        Assistant { helper, intake, feed, resolved, orders, alarm, behind, told: Vec::new(), lines: 0 }
+        let mut assistant = Assistant {
+            helper,
+            intake: Intake::new(key),
+            feed,
+            resolved,
+            orders,
+            alarm,
+            table,
+            next: None,
+            behind,
+            told: Vec::new(),
+            lines: 0,
+        };
+        assistant.begin_inputs();
+        assistant
+    }
+
+    /// These are the inputs from now on.
+    fn read_now(&mut self, inputs: Vec<Helped>) {
+        self.table.set(inputs);
+        self.begin_inputs();
+    }
+
+    /// Inputs are known from now on. Nothing is merged here: what comes is handed out.
+    fn begin_inputs(&mut self) {
+        for input in self.table.inputs() {
+            self.intake.begin(&input.key, input.reading, Timestamp::now());
+            self.intake.caught_up(&input.key);
+        }
+        self.intake.hand_out(&mut Vec::new());
     }
 
     /// Whether it begins with old lines.
@@ -171,11 +213,11 @@ impl Assistant {
             while let Ok(order) = self.orders.try_recv() {
                 match order {
                     Order::Stop => return self.end(),
-                    Order::Configure(config) => {
-                        if let Err(error) = self.helper.reconfigure(config) {
-                            self.tell(Some(error.to_string()));
-                        }
-                    }
+                    Order::Configure(config, inputs) => match self.helper.reconfigure(config) {
+                        Ok(true) => self.next = Some(inputs),
+                        Ok(false) => self.read_now(inputs),
+                        Err(error) => drop(self.tell(Some(error.to_string()))),
+                    },
                 }
             }
             loop {
@@ -188,6 +230,7 @@ impl Assistant {
                     Ok(None) => break,
                     Err(Gone(why)) => {
                         let text = format!("fairban-helper has ended ({why}): restart fairban");
+                        self.table.failed(&text);
                         self.tell(Some(text));
                         return;
                     }
@@ -212,14 +255,11 @@ impl Assistant {
             .behind
             .then_some(QUIET)
             .map(|quiet| rustix::event::Timespec { tv_sec: quiet.as_secs() as i64, tv_nsec: 0 });
-        let mut descriptors = [
-            PollFd::new(&self.helper, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.alarm.0.as_fd(), PollFlags::IN),
-        ];
+        let mut descriptors =
+            [PollFd::new(&self.helper, PollFlags::IN), PollFd::new(&self.alarm, PollFlags::IN)];
         let ready = rustix::io::retry_on_intr(|| poll(&mut descriptors, timeout.as_ref()))?;
         if !descriptors[1].revents().is_empty() {
-            let mut count = [0; 8];
-            let _ = rustix::io::read(&*self.alarm.0, &mut count);
+            self.alarm.hear();
         }
         Ok(ready > 0)
     }
@@ -241,17 +281,33 @@ impl Assistant {
                 }
                 true
             }
+            Message::Restarted { why, .. } => {
+                self.table.journal_restarted(&why);
+                let note = format!("{why} and is started again");
+                self.send(Feed { notes: vec![note], ..Feed::default() })
+            }
             Message::Said { text, .. } => self.send(Feed { notes: vec![text], ..Feed::default() }),
-            Message::Ready(_) => self.tell(None),
-            Message::Hello { after: Some(why), .. } => self
-                .send(Feed { notes: vec![format!("fairban-helper began again: {why}")], ..Feed::default() }),
-            Message::Hello { after: None, .. } => true,
+            Message::Ready(ready) => {
+                self.table.ready(&ready, self.behind);
+                self.tell(None)
+            }
+            Message::Hello { after, .. } => {
+                if let Some(inputs) = self.next.take() {
+                    self.read_now(inputs);
+                }
+                let Some(why) = after else { return true };
+                self.table.all_restarted(&format!("fairban-helper ended: {why}"));
+                self.send(Feed {
+                    notes: vec![format!("fairban-helper began again: {why}")],
+                    ..Feed::default()
+                })
+            }
         }
     }
 
     fn lines(&mut self, batch: Batch) -> bool {
-        let Batch { job, lines, cursor, .. } = batch;
-        let key = if job == Job::Journal { JOURNAL } else { SYSLOG };
+        let Some(key) = self.table.note(&batch, self.behind) else { return true };
+        let Batch { lines, cursor, .. } = batch;
         let mut bytes = Vec::with_capacity(lines.iter().map(|line| line.len() + 1).sum());
         for line in &lines {
             bytes.extend_from_slice(line);
@@ -260,7 +316,7 @@ impl Assistant {
         let first = self.lines + 1;
         self.lines += lines.len() as u64;
         let cursor: Arc<dyn Positions> = Arc::new(Cursor(cursor.unwrap_or_default().into_bytes()));
-        self.intake.lines(key, &bytes, first, &cursor);
+        self.intake.lines(&key, &bytes, first, &cursor);
         let mut feed = Feed { bytes: bytes.len() as u64, ..Feed::default() };
         self.intake.hand_out(&mut feed.brought);
         // Network syslog has no place to go on from.
@@ -270,15 +326,20 @@ impl Assistant {
             Item::Read(_) => None,
         });
         if newest.is_some_and(|newest| newest >= Timestamp::now().as_second() - OLD) {
-            self.behind = false;
+            self.be_live();
         }
         self.send(feed)
     }
 
     /// All old entries have come.
     fn quiet(&mut self) {
-        self.behind = false;
+        self.be_live();
         self.send(Feed::default());
+    }
+
+    fn be_live(&mut self) {
+        self.behind = false;
+        self.table.caught_up();
     }
 
     fn tell(&mut self, trouble: Option<String>) -> bool {

@@ -3,30 +3,39 @@
 
 mod answers;
 
+pub(super) use self::answers::told_mode;
+
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, after, never, select};
 use fairban_control::{Asked, Publisher, Walls};
-use fairban_core::effect::Effect;
+use fairban_core::effect::{Effect, Seen, Standing};
+use fairban_core::engine::{Order, Whom};
 use fairban_core::event::Service;
+use fairban_core::event::{Outcome, Protocol};
 use fairban_core::time::{Span, Time};
-use fairban_firewall::enforcer::{Order as DoorOrder, Shut};
+use fairban_firewall::enforcer::{Doors as Close, Order as DoorOrder, Shut};
 use fairban_follow::InputStatus;
 use fairban_parse::health::Health;
 use fairban_store::database::Notice;
 use ipnet::IpNet;
 
 use super::alarms::Alarms;
-use super::desk::{Action, By, Desk, Entry, InputNumber};
+use super::bites::{Carried, Way};
+use super::desk::{Action, By, Desk, Entry, InputNumber, Mode};
 use super::doors::{Callback, Doors, Told};
+use super::floor::Floor;
+use super::helped::Table;
 use super::intake::{Brought, Item};
 use super::keeper::Keeper;
 use super::recorder::Recorder;
 use super::reload::{Reload, Settings};
 use super::timeline::{Clock, Step, Timeline};
 use super::told::{self, Place};
+use super::withheld;
 use crate::error;
 
 /// Lines reach us so much later than their stamps say, seconds cut off included: what is due is decided after that, so that
@@ -93,6 +102,8 @@ pub(crate) struct Facts {
     pub(crate) started: Time,
     pub(crate) walls: Walls,
     pub(crate) state_dir: String,
+    /// What a ban closes, for a person.
+    pub(crate) closed: String,
 }
 
 /// See the module's head.
@@ -101,16 +112,26 @@ pub(crate) struct Office {
     pub(crate) keeper: Keeper,
     pub(crate) recorder: Recorder,
     pub(crate) doors: Doors,
+    /// Bans close everything.
+    pub(crate) all_ports: bool,
+    pub(crate) floor: Floor,
+    /// From where administrators are logged in, as the doors know it.
+    pub(crate) sessions: Vec<SocketAddr>,
+    /// Live mode lasts so long without confirmation.
+    pub(crate) confirm_within: Span,
+    pub(crate) way: Way,
+    /// Since then whoever shuts out has known all bans, without a break.
+    pub(crate) shut_since: Option<Time>,
     pub(crate) publisher: Publisher,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) timeline: Timeline,
     pub(crate) facts: Facts,
     pub(crate) inputs: Arc<Mutex<Vec<InputStatus>>>,
+    /// Inputs that the helper reads.
+    pub(crate) helped: Table,
     pub(crate) reload: Box<dyn Reload>,
     pub(crate) alarms: Alarms,
     pub(crate) health: Health,
-    /// The last login of each service.
-    pub(crate) last_event: [Option<Time>; Service::ALL.len()],
     pub(crate) behind: bool,
     /// The same of each [`Feeder`].
     pub(crate) behind_each: [bool; 2],
@@ -155,6 +176,12 @@ impl Office {
     /// What has to be done without anybody asking; how long until it has to be done again.
     fn tend(&mut self) -> Option<Duration> {
         let now = self.now();
+        let confirm = self.desk.mode().confirm_until();
+        if confirm.is_some_and(|until| until <= now) {
+            // Also while old lines are read: who locked himself out waits outside.
+            self.action(by_itself(), Action::Mode(Mode::Shadow), "not confirmed".to_owned());
+            error::warn("live was not confirmed in time: watching again, nothing is shut out", None);
+        }
         let due = now.minus(LATENESS);
         if !self.behind && self.desk.next_deadline().is_some_and(|deadline| deadline <= due) {
             self.enter(vec![Entry::Tick { time: due }], None);
@@ -173,8 +200,12 @@ impl Office {
             let wait = deadline.plus(LATENESS).since(now).as_micros().max(1_000);
             mono + Duration::from_micros(wait.unsigned_abs())
         });
+        let confirm = self.desk.mode().confirm_until().map(|until| {
+            let wait = until.since(now).as_micros().max(1_000);
+            mono + Duration::from_micros(wait.unsigned_abs())
+        });
         let watchdog = self.watchdog.map(|_| self.watchdog_due);
-        let next = [keep, deadline, watchdog].into_iter().flatten().min();
+        let next = [keep, deadline, confirm, watchdog].into_iter().flatten().min();
         next.map(|next| next.saturating_sub(mono))
     }
 
@@ -286,7 +317,6 @@ impl Office {
                 } else {
                     self.timeline.of_stamp(event.time)
                 };
-                self.last_event[event.service.index()] = Some(event.time);
                 if let Some(position) = self.reads.remove(&input) {
                     entries.push(Entry::Read { input, position });
                 }
@@ -351,12 +381,17 @@ impl Office {
                 }
                 _ => None,
             };
+            if may_change_sessions(entry, &effects) {
+                self.tell_sessions();
+            }
             self.act(seq, &effects, place);
             effects.clear();
         }
+        if entries.iter().any(changes_allowlist) {
+            self.tell_allowlist(None);
+        }
         if live && !self.desk.mode().is_live() {
             self.open_all();
-            error::warn("live was not confirmed in time: watching again, nothing is shut out", None);
         }
         first
     }
@@ -372,26 +407,59 @@ impl Office {
         for effect in effects {
             match effect {
                 Effect::Ban(ban) | Effect::Extend { ban, .. } => {
-                    orders.extend(shut(ban.prefix, ban.until, now).map(DoorOrder::Ban))
+                    orders.extend(self.shut(ban.prefix, ban.until, now).map(DoorOrder::Ban))
                 }
                 Effect::Unban { prefix, .. } => orders.push(DoorOrder::Unban(*prefix)),
                 Effect::Alarm { time, alarm, .. } => self.alarms.engine(alarm, *time),
+                Effect::Seen(seen) if is_kept_out_smtp(seen) => {
+                    // A ban that left port 25 open closes it now, if it should.
+                    let around = self.desk.bans().around(seen.source);
+                    let around = around.filter(|(prefix, _)| self.desk.closes_smtp(prefix).is_some());
+                    let again = around.filter_map(|(prefix, ban)| self.shut(prefix, ban.until, now));
+                    orders.extend(again.map(DoorOrder::Ban));
+                }
                 _ => {}
             }
         }
-        // First the doors: everything else can wait a millisecond.
+        // First the doors, then those who watch. The database's thread is woken last: where it is given the processor first,
+        // everybody else waits until its time slice ends, which is milliseconds.
         if enforced && !orders.is_empty() {
             self.doors.order(orders, None);
         }
+        let told = || effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_)));
+        if self.publisher.is_watched() {
+            let events = told().filter_map(|effect| told::tail_event(effect, place, enforced));
+            events.for_each(|event| self.publisher.publish(&event));
+        }
+        if !self.behind {
+            told().for_each(|effect| error::log(&told::sentence(effect)));
+        }
+        if enforced {
+            self.expect_silence(effects);
+        }
         self.recorder.effects(seq, effects, &self.desk);
-        for effect in effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_))) {
-            if !self.behind {
-                error::log(&told::sentence(effect));
-            }
-            if self.publisher.is_watched()
-                && let Some(event) = told::tail_event(effect, place, enforced)
-            {
-                self.publisher.publish(&event);
+    }
+
+    /// Who is shut out should not be seen any more.
+    fn expect_silence(&mut self, effects: &[Effect]) {
+        let Some(shut_since) = self.shut_since else { return };
+        for effect in effects {
+            let Effect::Seen(seen) = effect else { continue };
+            let carried_out = self.desk.bans().around(seen.source).filter(|(_, ban)| ban.protected.is_none());
+            let complaints = carried_out.filter_map(|(prefix, ban)| {
+                let carried = Carried {
+                    prefix,
+                    since: ban.from.max(shut_since),
+                    closes_smtp: self.desk.closes_smtp(&prefix),
+                    closes_all: self.all_ports,
+                };
+                self.way.complaint(seen, &carried).map(|complaint| (prefix, complaint))
+            });
+            for (prefix, complaint) in complaints.collect::<Vec<_>>() {
+                if self.alarms.raise("ban-without-effect", &prefix.to_string(), complaint.clone(), seen.time)
+                {
+                    error::warn(&complaint, None);
+                }
             }
         }
     }
@@ -413,18 +481,50 @@ impl Office {
         }
     }
 
+    /// Says who is never shut out, in whatever mode.
+    pub(crate) fn tell_allowlist(&self, then: Option<Callback>) {
+        self.doors.allow(self.desk.allowlist(), then);
+    }
+
+    /// Says from where administrators are logged in, if that has changed.
+    pub(crate) fn tell_sessions(&mut self) {
+        let open = self.desk.engine().admin_sessions();
+        let peers: Vec<SocketAddr> = open.map(|open| SocketAddr::new(open.source, open.port)).collect();
+        if peers != self.sessions {
+            self.sessions.clone_from(&peers);
+            self.doors.sessions(peers);
+        }
+    }
+
+    /// A ban as an order, with the seconds that are left of it; `None` if nothing is.
+    pub(crate) fn shut(&self, prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
+        let doors = match (self.all_ports, self.desk.closes_smtp(&prefix).is_some()) {
+            (true, _) => Close::All,
+            (false, true) => Close::LoginsAndSmtp,
+            (false, false) => Close::Logins,
+        };
+        // Until it is confirmed nothing is shut for longer than that: the kernel opens by itself then, even if we are gone.
+        let until = until.into_iter().chain(self.desk.mode().confirm_until()).min();
+        let Some(until) = until else { return Some(Shut { doors, ..Shut::new(prefix, None) }) };
+        let left = until.since(now).as_micros();
+        let seconds = u32::try_from(left.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
+        (left > 0).then_some(Shut { doors, ..Shut::new(prefix, Some(seconds)) })
+    }
+
     /// Asks for exactly the bans in force, the newest first.
     pub(crate) fn shut_all(&mut self, then: Option<Callback>) {
         let now = self.last_now();
         let mut bans: Vec<_> = self.desk.bans().iter().collect();
         bans.sort_by_key(|(_, ban)| std::cmp::Reverse(ban.id));
         let all: Vec<Shut> =
-            bans.into_iter().filter_map(|(prefix, ban)| shut(*prefix, ban.until, now)).collect();
+            bans.into_iter().filter_map(|(prefix, ban)| self.shut(*prefix, ban.until, now)).collect();
+        self.shut_since = Some(now);
         self.doors.order(vec![DoorOrder::Sync(all)], then);
     }
 
     /// Opens everything.
     pub(crate) fn open_all(&mut self) {
+        self.shut_since = None;
         self.doors.order(vec![DoorOrder::Sync(Vec::new())], None);
     }
 
@@ -432,20 +532,54 @@ impl Office {
         let now = self.now();
         match told {
             Told::WantsSync => {
-                self.alarms.end("enforcer", "");
-                if self.desk.mode().is_live() && !self.behind {
-                    self.shut_all(None);
+                if self.alarms.end("enforcer", "") {
+                    error::note("whoever shuts sources out can be reached again");
+                }
+                match self.desk.mode() {
+                    _ if self.behind => {}
+                    Mode::Live { .. } => self.shut_all(None),
+                    Mode::Shadow => self.open_all(),
                 }
             }
+            Told::Lost(why) => {
+                self.shut_since = None;
+                let why = spelt(&why);
+                error::warn(&format!("nobody can be shut out: {why}"), None);
+                self.alarms.raise("enforcer", "", why, now);
+            }
             Told::Protected(prefix) => {
-                let text = format!("{prefix} is protected and was not shut out; its ban is recorded");
+                let text = format!(
+                    "{prefix} is protected and was not shut out: it is or holds an address of this host, a gateway, or what \
+                     /etc/fairban/never-ban names; its ban is taken back"
+                );
                 error::warn(&text, None);
                 self.alarms.raise("protected", &prefix.to_string(), text, now);
+                if self.desk.bans().get(&prefix).is_some() {
+                    let order = Order::Unban { whom: Whom::Prefix(prefix), forgive: false };
+                    let reason = "protected by whoever shuts out".to_owned();
+                    self.action(by_itself(), Action::Order(order), reason);
+                }
+            }
+            Told::Withheld(prefix, peer) => {
+                let because = withheld::reason(peer);
+                let text = format!("{prefix} is not shut out: {because}");
+                error::warn(&text, None);
+                self.alarms.raise("protected", &prefix.to_string(), text, now);
+                self.action(by_itself(), Action::Protect { prefix, because }, String::new());
+            }
+            Told::Released(prefix) => {
+                self.alarms.end("protected", &prefix.to_string());
+                self.action(by_itself(), Action::Release { prefix }, String::new());
             }
             Told::Failed(why) => {
-                let why = fairban_core::escape::escaped(why.as_bytes()).to_string();
-                error::warn(&format!("not shut out: {why}"), None);
-                self.alarms.raise("enforcer", "", why, now);
+                let why = spelt(&why);
+                error::warn(&format!("not carried out: {why}"), None);
+                self.alarms.raise("not-carried-out", "", why, now);
+            }
+            Told::Note(note) => {
+                let note = spelt(&note);
+                error::warn(&note, None);
+                self.alarms.raise("firewall-changed", "", note, now);
             }
         }
     }
@@ -469,11 +603,28 @@ impl Office {
     /// # Errors
     /// The configuration is wrong; each complaint is in the text.
     pub(crate) fn reload_settings(&mut self) -> Result<(u64, Vec<String>), String> {
+        // Whoever waits for the end of a reload must know that it began; both are harmless where nobody does.
+        let begun =
+            [sd_notify::NotifyState::monotonic_usec_now().ok(), Some(sd_notify::NotifyState::Reloading)];
+        let _ = sd_notify::notify(&begun.into_iter().flatten().collect::<Vec<_>>());
+        let reloaded = self.try_reload();
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        reloaded
+    }
+
+    fn try_reload(&mut self) -> Result<(u64, Vec<String>), String> {
         let time = self.now();
         match self.reload.reload() {
-            Ok(Settings { config, mode, remarks }) => {
+            Ok(Settings { config, mode, remarks, all_ports, floor }) => {
+                self.floor = floor;
                 let config = fairban_core::engine::Config { key: self.desk.config().key, ..config };
                 let seq = self.enter(vec![Entry::Configured { time, config, mode }], None);
+                if std::mem::replace(&mut self.all_ports, all_ports) != all_ports
+                    && self.desk.mode().is_live()
+                    && !self.behind
+                {
+                    self.shut_all(None);
+                }
                 self.alarms.end("config", "");
                 error::note("the configuration was read again");
                 Ok((seq, remarks))
@@ -521,10 +672,38 @@ impl Office {
     }
 }
 
-/// A ban as an order, with the seconds that are left of it; `None` if nothing is.
-fn shut(prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
-    let Some(until) = until else { return Some(Shut::new(prefix, None)) };
-    let left = until.since(now).as_micros();
-    let seconds = u32::try_from(left.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
-    (left > 0).then_some(Shut::new(prefix, Some(seconds)))
+/// Words of another process of ours, which may have them from elsewhere.
+fn spelt(words: &str) -> String {
+    fairban_core::escape::escaped(words.as_bytes()).to_string()
+}
+
+/// Whether administrators may be logged in from elsewhere now.
+fn may_change_sessions(entry: &Entry, effects: &[Effect]) -> bool {
+    match entry {
+        Entry::Line { event, .. } => {
+            event.service == Service::Sshd
+                || effects.iter().any(|effect| matches!(effect, Effect::Hit { .. }))
+        }
+        Entry::Configured { .. } => true,
+        _ => false,
+    }
+}
+
+/// Nobody ordered it.
+pub(super) fn by_itself() -> By {
+    By { uid: rustix::process::geteuid().as_raw(), pid: std::process::id() as i32 }
+}
+
+/// A try at port 25 that a ban was to keep out.
+fn is_kept_out_smtp(seen: &Seen) -> bool {
+    seen.standing == Standing::KeptOut && seen.protocol == Protocol::Smtp && seen.outcome != Outcome::Aborted
+}
+
+/// Whether an entry may change who is never shut out.
+fn changes_allowlist(entry: &Entry) -> bool {
+    match entry {
+        Entry::Configured { .. } | Entry::Resolved { .. } => true,
+        Entry::Action { action, .. } => matches!(action, Action::Allow { .. } | Action::Disallow { .. }),
+        _ => false,
+    }
 }

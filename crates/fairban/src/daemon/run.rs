@@ -15,19 +15,22 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
-use fairban_core::event::Service;
-use fairban_core::time::Time;
-use fairban_firewall::model::Model;
+use fairban_core::time::{Span, Time};
+use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
 use fairban_store::roll::Keep;
 use fairban_store::state_dir::StateDir;
-use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
+use fairban_wall::{Calls, Capability, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
 use super::alarms::Alarms;
-use super::assistant::{self, Alarm, Assistant, JOURNAL, stored_cursor};
-use super::desk::{Desk, Entry};
+use super::assistant::{self, Alarm, Assistant, stored_cursor};
+use super::bites::Way;
+use super::desk::{Action, CONFIRM_WITHIN, Desk, Entry, Mode};
 use super::doors::Doors;
+use super::enforcers::{self, Chosen};
+use super::floor::Floor;
+use super::helped::{self, JOURNAL};
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
 use super::office::{Facts, Inbox, Office, Signal};
@@ -38,7 +41,7 @@ use super::timeline::{Clock as _, SystemClock, Timeline};
 use crate::Done;
 use crate::accounts::Accounts;
 use crate::cli::RunArgs;
-use crate::config::{Config, InputSource, Paths};
+use crate::config::{self, Config, InputSource, Paths};
 use crate::error::{self, Failure, Kind, shown};
 use crate::input::live::{self, Plan};
 use crate::input::unpack;
@@ -60,8 +63,17 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         error::warn(&format!("{} cannot be searched for logs: {error}", shown(folder)), None);
     }
     let identity = prepare_folders(&config)?;
+    let floor = Floor::read(root, None);
     let helper = start_helper(&config, &plan, identity.as_ref())?;
-    let raised = close_walls(&config, &paths, &plan, identity)?;
+    let (chosen, _) = enforcers::chosen(&config);
+    let way = Way {
+        kind: chosen.kind(),
+        ports: chosen.ports(&config),
+        grace: Span::secs(i64::from(args.grace_seconds)),
+    };
+    let enforcer =
+        chosen.clone().open().map_err(|error| environment("cannot start what shuts sources out", &error))?;
+    let raised = close_walls(&config, &paths, &plan, &chosen, identity)?;
     let signals = signals()?;
     let dir = StateDir::open(&config.state_dir.value)
         .map_err(|error| environment("cannot use the state directory", &error))?;
@@ -84,6 +96,10 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         recovered,
         signals,
         helper,
+        enforcer,
+        floor,
+        confirm_within: args.confirm_within.map(|seconds| Span::secs(i64::from(seconds))),
+        way,
         root: root.to_owned(),
     })
 }
@@ -99,19 +115,37 @@ struct Started {
     recovered: Recovered,
     signals: crossbeam_channel::Receiver<Signal>,
     helper: Option<Helper>,
+    enforcer: Box<dyn Enforcer>,
+    floor: Floor,
+    confirm_within: Option<Span>,
+    way: Way,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, root } = started;
+    let Started {
+        config,
+        paths,
+        plan,
+        raised,
+        dir,
+        key,
+        recovered,
+        signals,
+        helper,
+        enforcer,
+        way,
+        root,
+        ..
+    } = started;
+    let (floor, confirm_within) = (started.floor, started.confirm_within);
     let Recovered { keeper, desk, effects, remarks } = recovered;
     remarks.iter().for_each(|remark| error::warn(remark, None));
     let server = bind(&config)?;
     let (running, asked, publisher) =
         server.start().map_err(|error| environment("cannot listen to operators", &error))?;
     let (told, doors_told) = unbounded();
-    let doors = Doors::start(Box::new(Model::default()), told)
-        .map_err(|error| environment("cannot start a thread", &error))?;
+    let doors = Doors::start(enforcer, told).map_err(|error| environment("cannot start a thread", &error))?;
     let (notice_sender, notices) = unbounded();
     let kept = fairban_store::database::Options {
         bytes_max: u64::from(config.history.megabytes.value) << 20,
@@ -133,7 +167,9 @@ fn start(started: Started) -> Done {
     let (resolved_sender, resolved) = unbounded();
     let (assistant_sender, assistant_orders) = unbounded();
     let alarm = Alarm::new().map_err(|error| environment("cannot wake threads", &error))?;
+    let helped = helped::Table::default();
     let assistant = helper.map(|mut helper| {
+        helped.set(helped::inputs(&plan));
         // Its first worker waits for its orders, so the place to go on from is not too late.
         let again = assistant::config(&config, &plan, stored_cursor(desk.inputs()));
         if let Err(error) = helper.reconfigure(again) {
@@ -141,7 +177,7 @@ fn start(started: Started) -> Done {
         }
         // Ours stays, for a channel without senders would wake who waits for it again and again.
         let senders = (feed_sender.clone(), resolved_sender.clone());
-        Assistant::new(helper, key, &readings.others, senders, assistant_orders, alarm.clone())
+        Assistant::new(helper, key, helped.clone(), senders, assistant_orders, alarm.clone())
     });
     let reader = Reader {
         follower,
@@ -154,30 +190,44 @@ fn start(started: Started) -> Done {
         left,
         batch: super::office::Feed { behind: true, ..Default::default() },
     };
+    let walls = told_walls(&raised);
+    let raised_told = raised.to_string();
     let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
     let reload = FromFiles {
         paths,
         root,
         helper: assistant.is_some().then(|| (assistant_sender.clone(), alarm.clone())),
         current: config,
+        floor: floor.clone(),
         reader: order_sender.clone(),
         waker: waker.clone(),
+        readers: running.readers(),
+        raised,
     };
-    let settings = (engine_config(&reload.current), first_mode(&reload.current));
+    let all_ports = reload.current.bans.all_ports.value;
+    let engine = floor.added_to(engine_config(&reload.current), &reload.current);
+    let settings = (engine, first_mode(&reload.current));
+    let closed = closed_doors(&reload.current);
     let mut office = Office {
-        facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
+        facts: Facts { started: clock.now(), walls, state_dir: shown(dir.path()), closed },
         desk,
         keeper,
         recorder,
         doors,
+        all_ports,
+        floor,
+        sessions: Vec::new(),
+        confirm_within: confirm_within.unwrap_or(CONFIRM_WITHIN),
+        way,
+        shut_since: None,
         publisher,
         timeline,
         clock: Box::new(clock),
         inputs,
+        helped,
         reload: Box::new(reload),
         alarms: Alarms::default(),
         health: fairban_parse::health::Health::default(),
-        last_event: [None; Service::ALL.len()],
         behind: true,
         behind_each: [true, assistant.as_ref().is_some_and(Assistant::is_behind)],
         reads: BTreeMap::new(),
@@ -185,7 +235,7 @@ fn start(started: Started) -> Done {
         watchdog,
         watchdog_due: Duration::ZERO,
     };
-    office.recover(effects, settings.0, settings.1);
+    office.recover(effects, settings.0, settings.1, &dir.path().join(crate::panic::NOTE));
     let reading = thread::Builder::new()
         .name("reading".to_owned())
         .spawn(move || reader.run())
@@ -196,7 +246,7 @@ fn start(started: Started) -> Done {
         sd_notify::NotifyState::Ready,
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
-    error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
+    error::note(&format!("fairban {} runs; {raised_told}", env!("CARGO_PKG_VERSION")));
     let stop_reading = || {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         let _ = order_sender.send(Order::Stop);
@@ -297,25 +347,32 @@ fn close_walls(
     config: &Config,
     paths: &Paths,
     plan: &Plan,
+    chosen: &Chosen,
     identity: Option<Identity>,
 ) -> Result<Raised, Failure> {
     let mut read: Vec<PathBuf> =
         ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"]
             .map(PathBuf::from)
             .into();
-    read.extend([paths.main.clone(), paths.drop_ins.clone()]);
+    // Editors replace a file: its folder is what a reload reads.
+    read.extend(std::path::absolute(&paths.main).ok().and_then(|main| Some(main.parent()?.to_owned())));
+    for allow in &config.allow {
+        if let config::Allow::File(path) = &allow.value {
+            read.extend(path.parent().map(Path::to_owned));
+        }
+    }
+    read.extend(chosen.read().map(Path::to_owned));
+    read.extend(Floor::folders());
     for input in &plan.inputs {
         match &input.source {
-            // Rotation makes new files: the folder is what is read.
-            InputSource::File(path) | InputSource::Pipe(path) => {
-                read.extend(path.parent().map(Path::to_owned))
-            }
+            InputSource::File(path) | InputSource::Pipe(path) => read.push(folder_of(path)),
             InputSource::Multilog(path) => read.push(path.clone()),
             InputSource::Journal(_) | InputSource::Syslog(_) => {}
         }
     }
     let mut write = vec![config.state_dir.value.clone()];
     write.extend(config.control.socket.value.parent().map(Path::to_owned));
+    write.extend(chosen.written().map(Path::to_owned));
     write.extend(config.key_file().parent().map(Path::to_owned));
     for input in &plan.inputs {
         if let InputSource::Syslog(crate::config::Listen::Unix(path)) = &input.source {
@@ -324,7 +381,9 @@ fn close_walls(
     }
     let wall = Wall {
         identity,
-        keep: Vec::new(),
+        // Only where the drop-in for logs that nothing else opens is installed.
+        keep: Some(Capability::ReadAnyFile).filter(|right| right.is_given()).into_iter().collect(),
+        passed_on: false,
         read,
         write,
         execute: Vec::new(),
@@ -333,6 +392,14 @@ fn close_walls(
         denied: Denied::Fails,
     };
     wall.close().map_err(|error| environment("cannot give up rights", &error))
+}
+
+/// Rotation makes new files, and a pattern finds them: the folder is what is read, the last one that a pattern does not vary.
+fn folder_of(path: &Path) -> PathBuf {
+    let varies =
+        |folder: &Path| folder.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
+    let fixed = path.ancestors().skip(1).find(|folder| !varies(folder));
+    fixed.unwrap_or(Path::new("/")).to_owned()
 }
 
 fn told_walls(raised: &Raised) -> Walls {
@@ -351,13 +418,11 @@ fn told_walls(raised: &Raised) -> Walls {
         }
         LandlockState::Missing(why) => ToldWall { state: WallState::Down, remark: Some(Shown::of(why)) },
     };
-    let capabilities = if raised.capabilities.kept.is_empty() {
+    let kept: Vec<String> = raised.capabilities.kept.iter().map(ToString::to_string).collect();
+    let capabilities = if kept.is_empty() {
         ToldWall { state: WallState::Up, remark: None }
     } else {
-        ToldWall {
-            state: WallState::Partly,
-            remark: Some(Shown::of(format!("{:?}", raised.capabilities.kept))),
-        }
+        ToldWall { state: WallState::Partly, remark: Some(Shown::of(kept.join(" and "))) }
     };
     Walls { capabilities, landlock, seccomp: layer(&raised.seccomp) }
 }
@@ -458,6 +523,24 @@ fn signals() -> Result<crossbeam_channel::Receiver<Signal>, Failure> {
     Ok(receiver)
 }
 
+/// What a ban closes, for a person.
+fn closed_doors(config: &Config) -> String {
+    let (chosen, _) = enforcers::chosen(config);
+    match chosen {
+        Chosen::List(path, _) => format!("whatever asks {}", shown(&path)),
+        _ if config.bans.all_ports.value => "all ports of this machine, and its own connections to them".to_owned(),
+        _ => match &config.bans.ports.value {
+            Some(ports) => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                format!("the ports {} of this machine, and 25 for who guessed there", ports.join(", "))
+            }
+            None => "the ports of login services of this machine (22, 110, 143, 465, 587, 993, 995 and 4190, unless \
+                     fairban-fw was told others), and 25 for who guessed there"
+                .to_owned(),
+        },
+    }
+}
+
 fn environment(message: &str, error: &dyn std::error::Error) -> Failure {
     Failure::new(Kind::Environment, message).caused_by(error)
 }
@@ -469,7 +552,8 @@ impl Office {
         &mut self,
         effects: Vec<(u64, fairban_core::effect::Effect)>,
         config: fairban_core::engine::Config,
-        mode: super::desk::Mode,
+        mode: Mode,
+        note: &Path,
     ) {
         for (seq, effect) in effects {
             self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk);
@@ -481,6 +565,26 @@ impl Office {
             // A state that begins learns from old lines: its time is theirs.
             let time = if self.desk.learnt() { time } else { Time::from_secs(0) };
             self.enter(vec![Entry::Configured { time, config, mode }], None);
+        }
+        self.obey_note(note);
+        self.tell_allowlist(None);
+        self.tell_sessions();
+        if !self.desk.mode().is_live() {
+            // A life before this one may have been live.
+            self.open_all();
+        }
+    }
+    /// Somebody let everybody in while we did not run, and wants it to stay so.
+    fn obey_note(&mut self, note: &Path) {
+        if !note.exists() {
+            return;
+        }
+        if self.desk.mode().is_live() {
+            self.action(super::office::by_itself(), Action::Mode(Mode::Shadow), "fairban panic".to_owned());
+            error::warn("fairban panic was ordered: watching only", Some("go on with: fairban mode live"));
+        }
+        if let Err(error) = fs::remove_file(note) {
+            error::warn(&format!("cannot remove {}: {error}", shown(note)), None);
         }
     }
 }

@@ -290,6 +290,9 @@ fn in_words(alarm: &Alarm) -> String {
             format!("{}: tried without end from {source} ({failures} failures)", show_account(account))
         }
         Alarm::Breaker => "bans hit sources with logins: such are only recorded for now".to_owned(),
+        Alarm::Spared { source, because } => {
+            format!("{source} would be banned, but is protected: {}", because.words())
+        }
         Alarm::Blind { service } => format!("{}: the log shows no successes", service.name()),
         Alarm::Torn { service } => format!("{}: a client writes line feeds into the log", service.name()),
         Alarm::PenaltyOnFamiliar { source } => {

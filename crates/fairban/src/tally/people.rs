@@ -144,6 +144,16 @@ impl People {
         person.or_else(|| self.strangers.get(&unit).map(|s| Time::from_secs(i64::from(s.first_secs))))
     }
 
+    /// Attempts of a source, and when it was last seen.
+    pub(crate) fn attempts(&self, unit: Unit) -> Option<(u64, Time)> {
+        let person = self.known.get(&unit);
+        let person = person.map(|p| (u64::from(p.failures) + u64::from(p.successes), p.last));
+        person.or_else(|| {
+            let stranger = self.strangers.get(&unit)?;
+            Some((u64::from(stranger.failures), Time::from_secs(i64::from(stranger.last_secs))))
+        })
+    }
+
     /// Does something to each source with logins within a prefix.
     pub(crate) fn within(&mut self, prefix: &ipnet::IpNet, mut visit: impl FnMut(&mut Person)) {
         for unit in self.order.range(Unit::within(prefix)) {

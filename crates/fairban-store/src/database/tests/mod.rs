@@ -1,4 +1,5 @@
 mod contents;
+mod document;
 mod fixture;
 mod full_disk;
 mod hostile;
