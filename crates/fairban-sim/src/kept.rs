@@ -62,6 +62,18 @@ fn suspects_stay_within_their_bound_when_accounts_are_forgotten() {
 }
 
 #[test]
+#[ignore = "who is banned before the breaker trips, and who goes free for an hour, hangs on the order within one stamp"]
+fn the_order_within_a_stamp_moves_no_ban_by_an_hour() {
+    assert_eq!(played(2160, &[], true).findings, []);
+}
+
+#[test]
+#[ignore = "of two sources in one campaign the first to be read is banned four guesses after the other"]
+fn the_order_within_a_stamp_moves_no_ban_by_four_guesses() {
+    assert_eq!(played(2125, &[], true).findings, []);
+}
+
+#[test]
 fn nobody_is_banned_for_his_neighbours_or_for_what_they_write() {
     let outcome = played(1109, &["bystander", "framer", "neighbour"], true);
     assert_eq!(outcome.findings, []);

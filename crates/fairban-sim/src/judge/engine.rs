@@ -158,10 +158,13 @@ pub(crate) fn unexplained(engine: &Engine, ban: &Ban) -> Option<String> {
 /// What of the engine's tables is over its bound.
 pub(crate) fn over_limits(engine: &Engine, limits: &Limits) -> Option<String> {
     let census = engine.census();
-    let over = census.suspects > u64::from(limits.suspects)
-        || census.clients > u64::from(limits.clients)
-        || census.accounts > u64::from(limits.accounts);
-    over.then(|| format!("{census:?} is more than {limits:?}"))
+    let tables = [
+        ("suspects", census.suspects, limits.suspects),
+        ("clients", census.clients, limits.clients),
+        ("accounts", census.accounts, limits.accounts),
+    ];
+    let over = tables.iter().find(|(_, held, most)| *held > u64::from(*most));
+    over.map(|(name, held, most)| format!("{held} {name}, and the bound is {most}"))
 }
 
 impl Judge for EngineJudge {
@@ -200,5 +203,48 @@ impl Judge for EngineJudge {
     fn complaints(&mut self) -> Vec<String> {
         let over = over_limits(&self.engine, &Limits::default());
         self.complaints.drain(..).chain(over).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fairban_core::effect::{RobotKind, Signal, SignalSum};
+    use fairban_core::nats::Nats;
+
+    use super::*;
+
+    #[test]
+    fn a_ban_that_nobody_can_explain_is_found() {
+        let engine = Engine::new(Config::new(KEY));
+        let signals = vec![SignalSum { signal: Signal::Speed, count: 1, nats: Nats::milli(14_000) }];
+        let ban = Ban {
+            id: 1,
+            prefix: "192.0.2.1/32".parse().expect("a prefix"),
+            time: Time::from_secs(0),
+            until: None,
+            evidence: Nats::milli(14_000),
+            limit: Nats::milli(13_805),
+            reason: RobotKind::UsernameScan,
+            signals,
+            attempts: 4,
+            accounts: 4,
+            weak: false,
+        };
+        let found = |ban: &Ban, what: &str| {
+            assert!(unexplained(&engine, ban).is_some_and(|told| told.contains(what)), "{what}");
+        };
+        found(&ban, "is not explained");
+        found(&Ban { signals: Vec::new(), ..ban.clone() }, "names no signal");
+        found(&Ban { evidence: Nats::milli(13_000), ..ban }, "less evidence");
+    }
+
+    #[test]
+    fn bans_hold_whoever_is_in_their_prefix() {
+        for (source, prefixes) in [("192.0.2.1", 2), ("2001:db8::1", 4)] {
+            let source: IpAddr = source.parse().expect("an address");
+            let held: Vec<IpNet> = bans_held(source).collect();
+            assert_eq!(held.len(), prefixes);
+            assert!(held.iter().all(|prefix| prefix.contains(&source)));
+        }
     }
 }

@@ -12,11 +12,14 @@ mod bounds;
 mod order;
 mod replay;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use fairban_core::effect::Effect;
+use fairban_core::effect::{Effect, Standing};
 use fairban_core::engine::{Config, Engine};
+use fairban_core::event::Outcome;
 use fairban_core::limits::Limits;
+use fairban_core::time::Time;
 
 use crate::format::KEY;
 use crate::judge::{Seen, over_limits, unexplained};
@@ -76,27 +79,32 @@ fn fed(tape: &Tape, findings: &mut Vec<Finding>) -> Vec<Effect> {
     effects
 }
 
-/// The first ban of each address, as the number of its tries that were judged before.
-fn first_bans(effects: &[Effect]) -> std::collections::BTreeMap<IpAddr, (u32, bool)> {
-    use fairban_core::effect::Standing;
-    let mut judged = std::collections::BTreeMap::<IpAddr, (u32, bool)>::new();
+/// What became of an address: guesses that were judged before its first ban, and when that was.
+#[derive(Clone, Copy, Debug, Default)]
+struct FirstBan {
+    guesses: u32,
+    banned: Option<Time>,
+}
+
+fn first_bans(effects: &[Effect]) -> BTreeMap<IpAddr, FirstBan> {
+    let mut all = BTreeMap::<IpAddr, FirstBan>::new();
     for effect in effects {
         match effect {
             Effect::Seen(seen) => {
-                let entry = judged.entry(seen.source).or_default();
-                match seen.standing {
-                    Standing::KeptOut => entry.1 = true,
-                    _ if !entry.1 => entry.0 += 1,
-                    _ => {}
+                let first = all.entry(seen.source).or_default();
+                if seen.standing == Standing::KeptOut {
+                    first.banned.get_or_insert(seen.time);
+                } else if first.banned.is_none() && seen.outcome != Outcome::Success {
+                    first.guesses += 1;
                 }
             }
             Effect::Ban(ban) => {
-                for (_, entry) in judged.range_mut(ban.prefix.network()..=ban.prefix.broadcast()) {
-                    entry.1 = true;
+                for (_, first) in all.range_mut(ban.prefix.network()..=ban.prefix.broadcast()) {
+                    first.banned.get_or_insert(ban.time);
                 }
             }
             _ => {}
         }
     }
-    judged
+    all
 }

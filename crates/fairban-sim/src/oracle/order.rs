@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use fairban_core::effect::Effect;
 use fairban_core::limits::Limits;
+use fairban_core::time::Time;
 
-use super::{Finding, engine, first_bans};
+use super::{Finding, FirstBan, engine, first_bans};
 use crate::format::Told;
 use crate::judge::Seen;
 use crate::rng::Rng;
@@ -56,15 +57,21 @@ pub(super) fn look(tape: &Tape, fed: &[Effect], rng: &mut Rng, findings: &mut Ve
         }
     }
     let (was, is) = (first_bans(fed), first_bans(&effects));
-    for (source, (judged, banned)) in &is {
-        let Some((judged_before, banned_before)) = was.get(source) else { continue };
+    for (source, now) in &is {
+        let Some(before) = was.get(source) else { continue };
         if tape.is_honest(*source) {
-            if *banned && !banned_before {
+            if now.banned.is_some() && before.banned.is_none() {
                 findings.push(Finding { oracle: "order", what: format!("{source}, honest, is banned too") });
             }
-        } else if judged.abs_diff(*judged_before) > GUESSES {
-            let what = format!("{source}: {judged_before} guesses in one order, {judged} in another");
+        } else if now.guesses.abs_diff(before.guesses) > GUESSES && !is_same_stamp(now, before) {
+            let what = format!("{source}: {before:?} in one order, {now:?} in another");
             findings.push(Finding { oracle: "order", what });
         }
     }
+}
+
+/// A robot makes many guesses within a second: by what others wrote in it, its ban may come at any of them.
+fn is_same_stamp(one: &FirstBan, other: &FirstBan) -> bool {
+    let second = |ban: &FirstBan| ban.banned.map(Time::secs);
+    second(one) == second(other)
 }

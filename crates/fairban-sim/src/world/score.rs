@@ -315,3 +315,59 @@ impl Tally {
         self.verdicts.get(self.addresses as usize / 2).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use crate::world::account::Accounts;
+
+    fn who(actor: u32, is_robot: bool) -> Who {
+        Who { actor: ActorId(actor), profile: usize::from(is_robot), is_robot }
+    }
+
+    fn verdict(prefix: &str) -> Verdict {
+        Verdict { prefix: prefix.parse().expect("a prefix"), because: String::new() }
+    }
+
+    fn some_try() -> Try {
+        let mut rng = Rng::of(1, "test", 0);
+        Try::digest(&Accounts::new(1).hire(&mut rng, MIDNIGHT))
+    }
+
+    #[test]
+    fn who_is_banned_without_having_failed_is_found() {
+        let mut score = Score::default();
+        let (honest, robot): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        score.comes(who(0, false), honest, MIDNIGHT);
+        score.tried(who(0, false), honest, &some_try(), Answer::In, MIDNIGHT);
+        score.comes(who(1, true), robot, MIDNIGHT);
+        score.tried(who(1, true), robot, &some_try(), Answer::Wrong, MIDNIGHT);
+        score.banned(&verdict("192.0.2.2/32"), MIDNIGHT);
+        assert_eq!(score.complaints, [""; 0]);
+        score.banned(&verdict("192.0.2.0/24"), MIDNIGHT);
+        assert_eq!(score.complaints.len(), 1, "a neighbour: {:?}", score.complaints);
+        score.banned(&verdict("192.0.2.1/32"), MIDNIGHT);
+        score.banned(&verdict("198.51.100.0/24"), MIDNIGHT);
+        assert!(score.complaints.len() >= 3, "{:?}", score.complaints);
+        let tallies = score.tallies(2, MIDNIGHT);
+        assert_eq!((tallies[0].sources_hurt, tallies[1].burned, tallies[1].reached), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_lock_out_lasts_from_the_first_login_denied_to_the_next_that_works() {
+        let mut score = Score::default();
+        let source: IpAddr = [192, 0, 2, 1].into();
+        let at = |minutes| MIDNIGHT.plus(Span::minutes(minutes));
+        score.comes(who(0, false), source, at(0));
+        for minutes in [10, 20] {
+            score.shut_out(who(0, false), source, true, at(minutes));
+        }
+        score.shut_out(who(0, false), source, false, at(25));
+        score.tried(who(0, false), source, &some_try(), Answer::In, at(40));
+        score.shut_out(who(0, false), source, true, at(60));
+        let tally = &score.tallies(2, at(90))[0];
+        assert_eq!((tally.logins, tally.denied), (1, 3));
+        assert!((tally.locked_minutes() - 60.0).abs() < 1e-9, "30 and the 30 that are left of the day");
+    }
+}
