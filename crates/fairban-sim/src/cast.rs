@@ -194,6 +194,20 @@ pub(crate) fn roster(people: People) -> Vec<Profile> {
     all
 }
 
+/// Whom an actor needs to have something to do.
+fn company(actor: &str) -> Option<&'static str> {
+    match actor {
+        "vpn-robot" => Some("vpn-exit"),
+        "webmail-robot" => Some("webmail"),
+        "tenant" => Some("heir"),
+        "heir" => Some("tenant"),
+        "framer" | "neighbour" => Some("bystander"),
+        "name-feeder" => Some("new-hire"),
+        "botnet-targeted" => Some("owner"),
+        _ => None,
+    }
+}
+
 /// Plays the world of a seed under a judge, to its end.
 pub(crate) fn play(seed: u64, ask: &Ask, roster: &[Profile], judge: Kind, keep_log: bool) -> World {
     let site = Site::of(seed, ask);
@@ -202,8 +216,9 @@ pub(crate) fn play(seed: u64, ask: &Ask, roster: &[Profile], judge: Kind, keep_l
         world.tape = Some(Tape::default());
     }
     let mut troupe = Troupe::default();
-    let is_asked =
-        |profile: &Profile| ask.actors.is_empty() || ask.actors.iter().any(|name| name == profile.name);
+    let is_asked = |profile: &Profile| {
+        ask.actors.iter().any(|name| name == profile.name || company(name) == Some(profile.name))
+    };
     for (place, profile) in roster.iter().enumerate() {
         let mut rng = Rng::of(seed, profile.name, 0);
         let present = rng.chance(profile.presence);

@@ -40,7 +40,7 @@ struct Wanted {
     /// Which honest people live there.
     #[arg(long, value_enum, default_value_t)]
     people: People,
-    /// Only these actors, besides plain users; may be given several times.
+    /// Only these actors, besides plain users and whom they need; may be given several times.
     #[arg(long = "actor", value_name = "NAME")]
     actors: Vec<String>,
     /// How the site logs, instead of what the seed draws.
