@@ -46,7 +46,7 @@ pub(crate) fn decayed(value: i64, elapsed: Span, half_life: Span) -> i64 {
         return 0;
     }
     let index = ((steps >> 8) & 0xff) as usize;
-    let rest = (steps & 0xff) as i64;
+    let rest = steps & 0xff;
     let (high, low) = (i64::from(HALVING[index]), i64::from(HALVING[index + 1]));
     let factor = high - (((high - low) * rest) >> 8);
     let left = (i128::from(value) * i128::from(factor)) >> 16;
