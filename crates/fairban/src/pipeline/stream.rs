@@ -124,11 +124,8 @@ impl Stream {
         buffers: &Arc<Buffers>,
         state: StreamState,
     ) -> Stream {
-        let held = |held: HeldEvent| Waiting {
-            time: held.event.time,
-            line: 1,
-            place: Place::Own(Box::new(held)),
-        };
+        let held =
+            |held: HeldEvent| Waiting { time: held.event.time, line: 1, place: Place::Own(Box::new(held)) };
         let mut stream = Stream {
             feed: Some(feed),
             clock,

@@ -25,7 +25,7 @@ const SSH_HASH: &str =
 const ENTER: &str = r#"
 over=$1 programs=$2; shift 2
 mount -t tmpfs -o mode=0755 tmpfs /run
-for program in fairban fairban-helper; do
+for program in fairban fairban-helper fairban-fw; do
     if [ ! -e "$programs/$program" ]; then continue; fi
     mount --bind "$programs/$program" "$over/$program"
 done
@@ -67,7 +67,7 @@ impl Machine {
         for folder in ["etc/pam.d", "dev"] {
             fs::create_dir_all(over.join(folder)).expect("a folder");
         }
-        for program in ["fairban", "fairban-helper"] {
+        for program in ["fairban", "fairban-helper", "fairban-fw"] {
             File::create(over.join(program)).expect("a file");
         }
         // Whoever comes in has no rights of root's.

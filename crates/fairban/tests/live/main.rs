@@ -10,6 +10,8 @@
 )]
 
 mod dovecot;
+#[path = "../kit/fw.rs"]
+mod fw;
 mod helper;
 #[path = "../kit/mod.rs"]
 mod kit;

@@ -96,7 +96,11 @@ fn beginning_reloading_and_ending_are_told() {
     manager.wait_for("READY=1");
     let status =
         service.wait_until(|status| status.alarms.iter().any(|alarm| alarm.name.as_str() == "config"));
-    assert_eq!((status.allowed, status.journal.sequence), (allowed, sequence), "the old one stays: {status:#?}");
+    assert_eq!(
+        (status.allowed, status.journal.sequence),
+        (allowed, sequence),
+        "the old one stays: {status:#?}"
+    );
     assert!(manager.home.said().contains("the old one stays"), "{}", manager.home.said());
 
     let took = service.stop();
