@@ -334,6 +334,13 @@ impl Engine {
         self.judge.poll()
     }
 
+    /// All effects that [`Engine::poll`] would give, in its order, in place of what `effects` held: for who asks after
+    /// each of a million lines, and will not have them carried over one by one.
+    pub fn poll_all(&mut self, effects: &mut VecDeque<Effect>) {
+        effects.clear();
+        self.judge.poll_all(effects);
+    }
+
     /// What is known about a subject; `None` if nothing.
     pub fn explain(&self, subject: &Subject) -> Option<Explanation> {
         match subject {
@@ -410,9 +417,10 @@ impl Engine {
     }
 
     fn take_joined(&mut self) {
-        while let Some(joined) = self.joined.pop_front() {
-            self.judge.take(&joined);
+        for joined in &self.joined {
+            self.judge.take(joined);
         }
+        self.joined.clear();
     }
 }
 

@@ -213,14 +213,25 @@ impl Joiner {
     }
 
     /// Tells a try, the tries before it that the line does not name first.
-    fn tell(&mut self, now: Time, last: Attempt, hidden: u16, has_echoes: bool, out: &mut VecDeque<Joined>) {
-        let before = (0..hidden).map(|_| nameless(&last)).collect::<Vec<_>>();
-        for mut attempt in before.into_iter().chain([last]) {
+    fn tell(
+        &mut self,
+        now: Time,
+        mut last: Attempt,
+        hidden: u16,
+        has_echoes: bool,
+        out: &mut VecDeque<Joined>,
+    ) {
+        for _ in 0..hidden {
+            let mut before = nameless(&last);
             if has_echoes {
-                self.echoes.claim(now, &mut attempt, out);
+                self.echoes.claim(now, &mut before, out);
             }
-            out.push_back(Joined::Attempt(attempt));
+            out.push_back(Joined::Attempt(before));
         }
+        if has_echoes {
+            self.echoes.claim(now, &mut last, out);
+        }
+        out.push_back(Joined::Attempt(last));
     }
 
     fn echo(&mut self, now: Time, event: &AuthEvent, out: &mut VecDeque<Joined>) {

@@ -1,7 +1,8 @@
 //! The breaker: looks at *whom* bans hit, not at how many.
 //!
-//! Bans of sources at which nobody ever logged in never trip it, so no botnet disarms us, whatever its size. Bans of
-//! sources at which people log in do: the third within ten minutes, or the one that makes it 1 % of such sources that
+//! Bans of sources at which nobody ever logged in never trip it, so no botnet disarms us, whatever its size; nor do bans of
+//! those at which the first login is less than an hour ago, for a robot may own an account. Bans of sources at which people
+//! log in do: the third within ten minutes, or the one that makes it 1 % of such sources that
 //! were active (and three) within a day. From then on such sources are only recorded, with an alarm each, while strangers
 //! are banned as ever. It closes again by itself an hour after the last *new* source that it spared, or when the operator
 //! says so ([`Order::Resume`](crate::engine::Order::Resume)); what it counted is forgotten then.
@@ -30,6 +31,8 @@ const OPEN_FOR: Span = Span::hours(1);
 /// Bans remembered: a site where these are less than 1 % a day has 102,400 active sources. The oldest goes first, and the
 /// burst rule needs only the last three.
 const BANS_MAX: usize = 1_024;
+/// A source has a history of successes from then on.
+const HISTORY_MIN: Span = Span::hours(1);
 /// Sources that it knows to have spared; further ones are counted each time they come.
 const SPARED_MAX: usize = 4_096;
 
@@ -103,6 +106,11 @@ impl Judge {
         if self.sources.get(unit.0).is_none_or(|source| source.ok == 0) {
             return false;
         }
+        // Asked first: whether it has a history is a walk over all accounts.
+        let is_known = self.breaker.open_at(self.now).is_some_and(|open| open.spared.contains(&unit.0));
+        if !is_known && !self.has_history(unit) {
+            return false;
+        }
         let (now, accounts) = (self.now, &self.accounts);
         let since = secs_u32(now.minus(DAY));
         let says = self.breaker.asked(unit, now, || accounts.active_units(since));
@@ -113,6 +121,13 @@ impl Judge {
             self.tell_spared(unit, Protection::Breaker);
         }
         says != Says::Ban
+    }
+
+    /// Whether somebody has been logging in here for a while. Who guesses, and logs in at an account of his own between the
+    /// guesses, has not.
+    fn has_history(&self, unit: Unit) -> bool {
+        let (now, since) = (secs_u32(self.now), secs_u32(self.now.minus(HISTORY_MIN)));
+        self.accounts.at(unit).any(|(_, pair)| pair.familiar_from <= now && pair.first <= since)
     }
 
     fn tell_spared(&mut self, unit: Unit, because: Protection) {

@@ -173,6 +173,11 @@ impl Judge {
         self.effects.pop_front()
     }
 
+    /// Changes an empty queue for all effects.
+    pub(crate) fn poll_all(&mut self, empty: &mut VecDeque<Effect>) {
+        core::mem::swap(&mut self.effects, empty);
+    }
+
     /// When [`Judge::advance`] has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.pending.next_due()

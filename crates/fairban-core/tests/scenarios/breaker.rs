@@ -75,6 +75,26 @@ fn a_faulty_rule_that_hits_clients_stops_and_strangers_are_banned_as_ever() {
     assert!(world.fate(&home(29)).kept_out == 0 && !world.is_banned(&home(29)));
 }
 
+/// A botnet that owns an account and logs in between its guesses would have itself spared otherwise.
+#[test]
+fn robots_that_log_in_between_their_guesses_do_not_trip_it() {
+    let mut world = World::besieged();
+    let start = world.start;
+    let robots: Vec<String> = (1..=9).map(|n| format!("198.51.{n}.7")).collect();
+    let mut traffic = users(start, start + HOUR);
+    for (number, robot) in robots.iter().enumerate() {
+        for guess in 0..40 {
+            let now = start + number as f64 * 20.0 + guess as f64 * 10.0;
+            traffic.push(unknown(now, robot, &no_one(guess * 9 + number)));
+            traffic.push(login(now + 1.0, robot, &user(number)));
+        }
+    }
+    world.play(traffic);
+    world.wait_until(start + HOUR);
+    assert_eq!(trips(&world), 0);
+    assert!(robots.iter().all(|robot| world.is_banned(robot)));
+}
+
 #[test]
 fn it_closes_by_time_and_by_order() {
     for by_order in [false, true] {

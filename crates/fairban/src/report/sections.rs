@@ -265,9 +265,9 @@ impl Report<'_> {
 /// One account by name, and how many more.
 fn accounts(person: &Person) -> String {
     match person.accounts() {
-        Some(0 | 1) => person.account.to_string(),
-        Some(n) => format!("{} and {} more", person.account, n - 1),
-        None => format!("{} and many more", person.account),
+        Some(0 | 1) => person.account().to_owned(),
+        Some(n) => format!("{} and {} more", person.account(), n - 1),
+        None => format!("{} and many more", person.account()),
     }
 }
 

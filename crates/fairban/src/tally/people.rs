@@ -48,10 +48,30 @@ pub(crate) struct Person {
     /// Logins that the counting rule would have denied.
     pub(crate) rule_denied: u32,
     pub(crate) banned: bool,
+    names: Box<Names>,
+    #[serde(skip)]
+    latest: Latest,
+}
+
+/// What a login of the same account as before does not look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Names {
     /// One of the accounts, escaped.
-    pub(crate) account: Box<str>,
+    account: Box<str>,
     accounts: Vec<u32>,
 }
+
+/// The tag of the account that logged in last, 0 if that is not known: it is among the accounts already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Latest(u32);
+
+impl PartialEq for Latest {
+    fn eq(&self, _: &Latest) -> bool {
+        true
+    }
+}
+
+impl Eq for Latest {}
 
 impl Person {
     /// Somebody logged in here who was no robot's hit, and it was never banned.
@@ -61,7 +81,12 @@ impl Person {
 
     /// Different accounts that logged in; `None` for more than can be told apart.
     pub(crate) fn accounts(&self) -> Option<usize> {
-        (self.accounts.len() < ACCOUNTS_MAX).then_some(self.accounts.len())
+        (self.names.accounts.len() < ACCOUNTS_MAX).then_some(self.names.accounts.len())
+    }
+
+    /// One of the accounts, escaped.
+    pub(crate) fn account(&self) -> &str {
+        &self.names.account
     }
 }
 
@@ -133,8 +158,13 @@ impl People {
         person.rule_denied += u32::from(login.rule_denies);
         person.banned |= login.banned;
         let tag = account.key().map_or(0, |key| tag(key.as_bytes()));
-        if person.accounts.len() < ACCOUNTS_MAX && !person.accounts.contains(&tag) {
-            person.accounts.push(tag);
+        if tag != 0 && tag == person.latest.0 {
+            return;
+        }
+        person.latest = Latest(tag);
+        let accounts = &mut person.names.accounts;
+        if accounts.len() < ACCOUNTS_MAX && !accounts.contains(&tag) {
+            accounts.push(tag);
         }
     }
 
@@ -194,8 +224,8 @@ impl Person {
             rule_bans: stranger.map_or(0, |s| s.rule_bans),
             rule_denied: 0,
             banned: false,
-            account: name.into(),
-            accounts: Vec::new(),
+            names: Box::new(Names { account: name.into(), accounts: Vec::new() }),
+            latest: Latest::default(),
         }
     }
 }
