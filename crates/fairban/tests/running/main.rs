@@ -2,7 +2,6 @@
 
 #![allow(
     clippy::print_stdout,
-    clippy::unused_self,
     clippy::unwrap_used,
     reason = "says what was not tried; a test that cannot go on fails"
 )]
@@ -13,6 +12,7 @@ mod kit;
 mod inputs;
 mod questions;
 mod reloads;
+mod starting;
 mod support;
 
 use std::fs::{self, Permissions};

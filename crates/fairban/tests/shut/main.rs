@@ -4,7 +4,6 @@
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::unused_self,
     clippy::format_push_string,
     clippy::format_collect,
     reason = "prints what it measured; what cannot be set up fails"

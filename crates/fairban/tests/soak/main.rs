@@ -5,9 +5,6 @@
 
 #![allow(
     clippy::print_stdout,
-    clippy::similar_names,
-    clippy::unused_self,
-    clippy::manual_assert,
     reason = "prints what it measured, and says what the service said"
 )]
 
