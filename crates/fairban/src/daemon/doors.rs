@@ -76,7 +76,7 @@ impl Doors {
         let alarm = Alarm::new()?;
         let status = Arc::new(Mutex::new(EnforcerStatus::default()));
         let shared = Arc::clone(&status);
-        let keeper = DoorKeeper {
+        let mut keeper = DoorKeeper {
             enforcer,
             told,
             status: shared,
@@ -84,6 +84,8 @@ impl Doors {
             allowed: None,
             withheld: Withheld::default(),
         };
+        // Who asks as soon as we answer must not hear that nothing is set up.
+        keeper.look();
         let rung = alarm.clone();
         let run = move || keeper.run(&queue, &rung);
         let thread = thread::Builder::new().name("doors".to_owned()).spawn(run)?;

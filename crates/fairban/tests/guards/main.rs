@@ -41,10 +41,14 @@ fn home(admins: &str) -> Home {
 static PID: AtomicU32 = AtomicU32::new(4_000);
 
 fn says(home: &Home, text: &str) {
+    said_at(home, jiff::Timestamp::now(), text);
+}
+
+fn said_at(home: &Home, time: jiff::Timestamp, text: &str) {
     let mut log = OpenOptions::new().append(true).open(home.path("log/auth.log")).unwrap();
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ");
+    let time = time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ");
     let pid = PID.fetch_add(1, Ordering::Relaxed);
-    writeln!(log, "{now} mx sshd[{pid}]: {text}").unwrap();
+    writeln!(log, "{time} mx sshd[{pid}]: {text}").unwrap();
 }
 
 fn done(answer: Result<Response, ClientError>) -> ActionDone {
@@ -226,6 +230,12 @@ fn an_admin_who_is_logged_in_is_not_cut_off_until_he_leaves() {
 #[test]
 fn bans_of_sources_at_which_people_log_in_stop_at_the_third_and_strangers_do_not() {
     let home = home("");
+    let client_of = |n: u32| format!("203.0.113.{}", 10 + n);
+    let before = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(3);
+    for n in 0..5 {
+        let accepted = format!("Accepted password for user{n} from {} port 50000 ssh2", client_of(n));
+        said_at(&home, before, &accepted);
+    }
     let mut service = home.start(&[]);
     let mut client = following(&mut service, &home);
     let scan = |source: &str| {
@@ -236,11 +246,8 @@ fn bans_of_sources_at_which_people_log_in_stop_at_the_third_and_strangers_do_not
             says(&home, &format!("Failed password for invalid user {name} from {source} port 40000 ssh2"));
         }
     };
-    let client_of = |n: u32| format!("203.0.113.{}", 10 + n);
     for n in 0..5 {
-        let source = client_of(n);
-        says(&home, &format!("Accepted password for user{n} from {source} port 50000 ssh2"));
-        scan(&source);
+        scan(&client_of(n));
     }
     scan(ROBOT);
     let breaker = |status: &fairban_control::StatusReport| {
