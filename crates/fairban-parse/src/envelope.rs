@@ -89,7 +89,9 @@ impl Recent {
     /// Remembers the head of a line whose tag begins there, behind a stamp without a fraction and a host.
     #[cold]
     fn remember(&mut self, line: &[u8], tag_at: usize) {
-        let (Some(day), Some(host)) = (line.first_chunk::<8>(), line.get(STAMP_BYTES..tag_at)) else { return };
+        let (Some(day), Some(host)) = (line.first_chunk::<8>(), line.get(STAMP_BYTES..tag_at)) else {
+            return;
+        };
         if (1..=16).contains(&host.len()) {
             let mut bytes = [0; 16];
             bytes[..host.len()].copy_from_slice(host);

@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn ipv6_is_what_the_standard_library_reads() {
-        let parts = ["", "0", "1", "abcd", "ABCD", "fffff", "g", ":", "::", "1:2", "1:2:3:4", "1:2:3:4:5:6:7", "-1"];
+        let parts =
+            ["", "0", "1", "abcd", "ABCD", "fffff", "g", ":", "::", "1:2", "1:2:3:4", "1:2:3:4:5:6:7", "-1"];
         for a in parts {
             for b in parts {
                 for text in [

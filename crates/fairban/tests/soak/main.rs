@@ -3,10 +3,7 @@
 //! The long form, ten million lines in ten minutes, rotated every ten seconds:
 //! `FAIRBAN_SOAK_SECONDS=600 cargo test --release -p fairban --test soak -- --nocapture --test-threads 1`
 
-#![allow(
-    clippy::print_stdout,
-    reason = "prints what it measured, and says what the service said"
-)]
+#![allow(clippy::print_stdout, reason = "prints what it measured, and says what the service said")]
 
 #[path = "../kit/mod.rs"]
 mod kit;
