@@ -3,7 +3,7 @@
 //! A session that was open before going live goes on after its address was shut out, or looks as if: only a new one
 //! proves that the door is open. What is looked for is the process that serves the connection, among those that
 //! started us: sshd's child, mosh's server; a terminal multiplexer too, for its windows outlive the connection. Without any
-//! (at the console) it is the session's first process. All of it can be forged by him who types: he is the one it protects.
+//! (at the console) it is the session's first process, or the first in sight where that one is outside a PID namespace. All of it can be forged by him who types: he is the one it protects.
 
 use std::fs;
 use std::path::Path;
@@ -36,6 +36,7 @@ fn since(proc: &Path, own: u32, ticks_a_second: u64) -> Option<u64> {
     let us = Process::read(proc, own)?;
     let mut next = us.parent;
     let mut holder = None;
+    let mut top = None;
     for _ in 0..ANCESTORS_MAX {
         // The first process holds nobody's connection.
         let Some(process) = (next > 1).then(|| Process::read(proc, next)).flatten() else { break };
@@ -44,8 +45,10 @@ fn since(proc: &Path, own: u32, ticks_a_second: u64) -> Option<u64> {
             break;
         }
         next = process.parent;
+        top = Some(process);
     }
-    let holder = holder.or_else(|| Process::read(proc, us.session)).unwrap_or(us);
+    // The session's first process is out of sight where it runs outside this PID namespace; then it is who came in.
+    let holder = holder.or_else(|| Process::read(proc, us.session)).or(top).unwrap_or(us);
     let started_ms = holder.started_ticks.checked_mul(1_000)? / ticks_a_second.max(1);
     Some(now_ms.saturating_sub(started_ms))
 }
@@ -112,11 +115,16 @@ mod tests {
             (900, "login", 1, 900, 5),
             (901, "bash", 900, 901, 990),
             (902, "fairban", 901, 901, 999),
+            // Begun outside this PID namespace: the session is one that cannot be seen.
+            (950, "sh", 0, 0, 400),
+            (951, "sudo", 950, 0, 996),
+            (952, "fairban", 951, 0, 997),
         ]);
         let since = |pid| since(proc.path(), pid, 100);
         assert_eq!(since(701), Some(299_000), "sshd's child, however young the shell is");
         assert_eq!(since(802), Some(700_000), "a new window of an old session is an old session");
         assert_eq!(since(902), Some(10_000), "at the console, since the login");
+        assert_eq!(since(952), Some(600_000), "in a namespace, since it was entered");
         assert_eq!(since(4), None);
     }
 
