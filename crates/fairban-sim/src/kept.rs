@@ -24,11 +24,12 @@ fn tally(outcome: &Outcome, name: &str) -> Tally {
 }
 
 #[test]
-#[ignore = "three robots that own accounts trip the breaker, and then none of them is banned for as long as it lasts"]
+#[ignore = "three bans of robots that own accounts trip the breaker: for an hour none of them is banned again"]
 fn bought_accounts_do_not_disarm_the_engine() {
     let outcome = played(1137, &["launder"], false);
     let robots = tally(&outcome, "launder");
-    assert!(robots.median_verdict().is_some_and(|guesses| guesses <= 15), "{robots:?}");
+    // Five robots, five bans each at most in a day.
+    assert!(robots.reached <= 5 * 5 * 15, "{robots:?}");
 }
 
 #[test]
