@@ -61,7 +61,7 @@ pub(crate) struct Robots {
     index: Map<IpNet, u32>,
     /// Lengths of IPv4 and IPv6 prefixes that have been banned, longest first.
     lengths: [Vec<u8>; 2],
-    /// Which [`Neighbourhood`]s may hold one.
+    /// Which neighbourhoods may hold one.
     around: Neighbourhoods,
     /// Banned, and not among the rows.
     pub(crate) unlisted: u64,
