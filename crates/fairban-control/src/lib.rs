@@ -30,7 +30,7 @@ pub use request::{About, BAN_SECONDS_MAX, BadRequest, NOTE_BYTES_MAX, ROWS_MAX, 
 pub use response::*;
 pub use rights::{Class, Peer};
 pub use server::{
-    Access, Asked, BindError, Patience, Publisher, Reply, Running, Server, StartError, read_door,
+    Access, Asked, BindError, Patience, Publisher, Readers, Reply, Running, Server, StartError, read_door,
 };
 pub use shown::Shown;
 

@@ -108,7 +108,13 @@ pub enum Request {
         mode: Mode,
     },
     /// The operator can still reach the machine: stay live. Answered by [`crate::Response::Done`].
-    Confirm,
+    Confirm {
+        /// How long ago the connection to this machine was made over which he says so, in milliseconds; `None` where nobody
+        /// knows. One made before going live proves nothing.
+        connected_ms: Option<u64>,
+    },
+    /// Ban sources at which people log in again, though the breaker is open. Answered by [`crate::Response::Done`].
+    Resume,
     /// Read the configuration again: check, swap, or keep the old. Answered by [`crate::Response::Done`].
     Reload,
     /// Is the thread that judges alive? Answered by [`crate::Response::Pong`].
@@ -181,7 +187,10 @@ impl Request {
             "why" => Request::Why { about: about(fields)?, at: moment(fields, "at")? },
             "tail" => Request::Tail { only: only(fields)? },
             "mode" => Request::Mode { mode: fields.needed("mode", "`live` or `shadow`")? },
-            "confirm" => Request::Confirm,
+            "confirm" => Request::Confirm {
+                connected_ms: fields.optional("connected_ms", "a whole number of milliseconds")?,
+            },
+            "resume" => Request::Resume,
             "reload" => Request::Reload,
             "ping" => Request::Ping,
             "report" => Request::Report {
@@ -204,7 +213,8 @@ impl Request {
             Request::Why { .. } => "why",
             Request::Tail { .. } => "tail",
             Request::Mode { .. } => "mode",
-            Request::Confirm => "confirm",
+            Request::Confirm { .. } => "confirm",
+            Request::Resume => "resume",
             Request::Reload => "reload",
             Request::Ping => "ping",
             Request::Report { .. } => "report",
@@ -255,10 +265,11 @@ impl Request {
             Request::Tail { only } if !only.is_empty() => put("only", json!(only)),
             Request::Mode { mode } => put("mode", json!(mode)),
             Request::Report { since } => put("since", json!(since)),
+            Request::Confirm { connected_ms } => put("connected_ms", json!(connected_ms)),
             Request::Status
             | Request::AllowList
             | Request::Tail { .. }
-            | Request::Confirm
+            | Request::Resume
             | Request::Reload
             | Request::Ping => {}
         }

@@ -103,7 +103,8 @@ pub(crate) fn requests() -> impl Strategy<Value = Request> {
         proptest::collection::vec(proptest::sample::select(TailKind::ALL.to_vec()), 0..4)
             .prop_map(|only| Request::Tail { only }),
         proptest::sample::select(vec![Mode::Live, Mode::Shadow]).prop_map(|mode| Request::Mode { mode }),
-        Just(Request::Confirm),
+        proptest::option::of(any::<u64>()).prop_map(|connected_ms| Request::Confirm { connected_ms }),
+        Just(Request::Resume),
         Just(Request::Reload),
         Just(Request::Ping),
         moments().prop_map(|since| Request::Report { since }),

@@ -38,7 +38,8 @@ fn every_example_is_what_the_program_reads_and_writes() {
 #[test]
 fn every_question_and_answer_has_an_example() {
     let examples = examples();
-    let asks = "status bans ban unban allow allow-list allow-remove why tail mode confirm reload ping report";
+    let asks =
+        "status bans ban unban allow allow-list allow-remove why tail mode confirm resume reload ping report";
     assert_eq!(names(&examples, "ask"), asks.split(' ').map(ToOwned::to_owned).collect());
     let answers = "status bans allow-list why nothing-known tailing event missed done report pong error";
     assert_eq!(names(&examples, "answer"), answers.split(' ').map(ToOwned::to_owned).collect());

@@ -1,6 +1,8 @@
 //! What a log line says about the account that somebody tried, and when two spellings are one account.
 
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,16 +10,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Longest account name kept, in bytes. RFC 5321 4.5.3.1 allows 64 + 1 + 255; what is longer was never an account.
 pub const ACCOUNT_BYTES_MAX: usize = 320;
 
-/// Nearly all names are at most so long.
-const SHORT_BYTES: usize = 64;
+/// Names up to this length are kept in place: nearly all of them.
+const SHORT_BYTES: usize = 38;
 
 /// The identity of an account: ASCII lower case, blanks trimmed, the service's own separators folded to `@`.
 ///
 /// Bytes, not text: logs are not UTF-8. What a client typed is in here, so print it only through the escape
-/// function of the sink ([`crate::escape`]). At most [`ACCOUNT_BYTES_MAX`] bytes. Cloning copies no bytes: a key goes
-/// from a line into the attempt, the tables and the effects that tell of it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountKey(Arc<[u8]>);
+/// function of the sink ([`crate::escape`]). At most [`ACCOUNT_BYTES_MAX`] bytes. Cloning asks for no memory: a key
+/// goes from a line into the attempt, the tables and the effects that tell of it.
+#[derive(Clone)]
+pub struct AccountKey(Name);
+
+#[derive(Clone)]
+enum Name {
+    Short { len: u8, bytes: [u8; SHORT_BYTES] },
+    Long(Arc<[u8]>),
+}
 
 impl AccountKey {
     /// The key of a name as the log prints it, for services that separate user and domain by `@` alone.
@@ -30,28 +38,41 @@ impl AccountKey {
     pub fn folded(name: &[u8], separators: &[u8]) -> AccountKey {
         let name = name.trim_ascii();
         let name = &name[..name.len().min(ACCOUNT_BYTES_MAX)];
-        let (mut short, mut long);
-        let lower = if name.len() <= SHORT_BYTES {
-            short = [0; SHORT_BYTES];
-            &mut short[..name.len()]
-        } else {
-            long = [0; ACCOUNT_BYTES_MAX];
-            &mut long[..name.len()]
+        let fold = |lower: &mut [u8]| {
+            lower.make_ascii_lowercase();
+            if !separators.is_empty()
+                && !lower.contains(&b'@')
+                && let Some(at) = lower.iter().rposition(|b| separators.contains(b))
+            {
+                lower[at] = b'@';
+            }
         };
-        lower.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        if !separators.is_empty()
-            && !lower.contains(&b'@')
-            && let Some(at) = lower.iter().rposition(|b| separators.contains(b))
-        {
-            lower[at] = b'@';
+        let mut key = AccountKey::of_bytes(name);
+        match &mut key.0 {
+            // The zeros behind the name stay what they are.
+            Name::Short { len, bytes } => fold(&mut bytes[..usize::from(*len)]),
+            Name::Long(bytes) => Arc::get_mut(bytes).into_iter().for_each(fold),
         }
-        AccountKey(Arc::from(&*lower))
+        key
+    }
+
+    /// The key of these very bytes.
+    fn of_bytes(name: &[u8]) -> AccountKey {
+        if name.len() > SHORT_BYTES {
+            return AccountKey(Name::Long(Arc::from(name)));
+        }
+        let mut bytes = [0; SHORT_BYTES];
+        bytes[..name.len()].copy_from_slice(name);
+        AccountKey(Name::Short { len: name.len() as u8, bytes })
     }
 
     /// The bytes of the key.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Name::Short { len, bytes } => &bytes[..usize::from(*len)],
+            Name::Long(bytes) => bytes,
+        }
     }
 
     /// The part before the last `@`: the whole key if there is none.
@@ -65,29 +86,56 @@ impl AccountKey {
     }
 
     fn split(&self) -> (&[u8], Option<&[u8]>) {
-        match self.0.iter().rposition(|&b| b == b'@') {
-            Some(at) => (&self.0[..at], Some(&self.0[at + 1..])),
-            None => (&self.0, None),
+        let key = self.as_bytes();
+        match key.iter().rposition(|&b| b == b'@') {
+            Some(at) => (&key[..at], Some(&key[at + 1..])),
+            None => (key, None),
         }
+    }
+}
+
+impl PartialEq for AccountKey {
+    fn eq(&self, other: &AccountKey) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for AccountKey {}
+
+impl PartialOrd for AccountKey {
+    fn partial_cmp(&self, other: &AccountKey) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for AccountKey {
+    fn cmp(&self, other: &AccountKey) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for AccountKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
 impl Serialize for AccountKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0[..].serialize(serializer)
+        self.as_bytes().serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for AccountKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AccountKey, D::Error> {
         let bytes: Box<[u8]> = Deserialize::deserialize(deserializer)?;
-        Ok(AccountKey(bytes.into()))
+        Ok(AccountKey::of_bytes(&bytes))
     }
 }
 
 impl fmt::Debug for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AccountKey({})", crate::escape::escaped(&self.0))
+        write!(f, "AccountKey({})", crate::escape::escaped(self.as_bytes()))
     }
 }
 
@@ -123,18 +171,20 @@ impl Account {
 /// at Damerau-Levenshtein distance 1 (one byte put in, left out, changed, or two neighbours swapped).
 pub fn is_near_miss(one: &AccountKey, other: &AccountKey) -> bool {
     // Asked of many pairs that are nothing of the kind: one edit of the local part is one edit of the whole key.
-    one.0.len().abs_diff(other.0.len()) <= 1
-        && one != other
-        && is_one_edit(&one.0, &other.0)
+    let (a, b) = (one.as_bytes(), other.as_bytes());
+    a.len().abs_diff(b.len()) <= 1
+        && a != b
+        && is_one_edit(a, b)
         && one.domain() == other.domain()
         && distance_at_most(one.local_part(), other.local_part(), 1)
 }
 
 /// Whether one key is the bare local part of the other, as a mail program that sets itself up tries them.
 pub fn is_other_form(one: &AccountKey, other: &AccountKey) -> bool {
-    let (short, long) = if one.0.len() <= other.0.len() { (one, other) } else { (other, one) };
+    let (a, b) = (one.as_bytes(), other.as_bytes());
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     // The longer one goes on with its `@` where the shorter one ends.
-    long.0.get(short.0.len()) == Some(&b'@')
+    long.get(short.len()) == Some(&b'@')
         && one.domain().is_some() != other.domain().is_some()
         && !one.local_part().is_empty()
         && one.local_part() == other.local_part()

@@ -30,17 +30,23 @@ fn ln_65536(x: u64) -> i64 {
 ///
 /// # Panics
 /// Never; a half-life of zero counts as one microsecond.
+#[inline]
 pub(crate) fn decayed(value: i64, elapsed: Span, half_life: Span) -> i64 {
     if value == 0 || elapsed <= Span::ZERO {
         return value;
     }
-    let steps = i128::from(elapsed.as_micros()) * 65_536 / i128::from(half_life.as_micros().max(1));
+    let (elapsed, half_life) = (elapsed.as_micros(), half_life.as_micros().max(1));
+    let steps = match elapsed.checked_mul(65_536) {
+        Some(parts) => parts / half_life,
+        // More than four years.
+        None => i64::try_from(i128::from(elapsed) * 65_536 / i128::from(half_life)).unwrap_or(i64::MAX),
+    };
     let halvings = steps >> 16;
     if halvings >= 62 {
         return 0;
     }
     let index = ((steps >> 8) & 0xff) as usize;
-    let rest = (steps & 0xff) as i64;
+    let rest = steps & 0xff;
     let (high, low) = (i64::from(HALVING[index]), i64::from(HALVING[index + 1]));
     let factor = high - (((high - low) * rest) >> 8);
     let left = (i128::from(value) * i128::from(factor)) >> 16;

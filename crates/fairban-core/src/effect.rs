@@ -173,6 +173,33 @@ impl UnbanReason {
     }
 }
 
+/// What keeps a source from being banned, whatever the evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Protection {
+    /// Bans hit too many sources at which people log in: see [`Alarm::Breaker`].
+    Breaker,
+    /// Many accounts log in there.
+    Hub,
+}
+
+impl Protection {
+    /// The stable code.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Protection::Breaker => "breaker",
+            Protection::Hub => "hub",
+        }
+    }
+
+    /// For a person: half a sentence.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Protection::Breaker => "the breaker is open, so sources at which people log in are only recorded",
+            Protection::Hub => "many accounts log in there, so its failures are told by account",
+        }
+    }
+}
+
 /// Something the operator should know that concerns no single source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -210,8 +237,16 @@ pub enum Alarm {
         /// Failures.
         failures: u32,
     },
-    /// Three bans of sources with a history of successes in ten minutes: such sources are now only recorded.
+    /// Three bans of sources with a history of successes in ten minutes, or 1 % of those active in a day: such sources are
+    /// now only recorded.
     Breaker,
+    /// The evidence would ban the source, but it is protected: recorded only. Told once a day, source and reason.
+    Spared {
+        /// Which.
+        source: IpAddr,
+        /// By what.
+        because: Protection,
+    },
     /// The service's failures cannot be seen to resolve: its log shows no successes.
     Blind {
         /// Which.
@@ -244,6 +279,7 @@ impl Alarm {
             Alarm::AccountUnderAttack { .. } => "account-under-attack",
             Alarm::Looping { .. } => "looping",
             Alarm::Breaker => "breaker",
+            Alarm::Spared { .. } => "spared",
             Alarm::Blind { .. } => "blind",
             Alarm::Torn { .. } => "torn",
             Alarm::PenaltyOnFamiliar { .. } => "penalty-on-familiar",

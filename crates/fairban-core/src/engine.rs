@@ -10,12 +10,13 @@ use siphasher::sip::SipHasher13;
 
 use crate::account::{Account, AccountKey};
 use crate::effect::{Effect, RobotKind, SignalSum};
-use crate::event::{AuthEvent, Outcome, Service};
+use crate::event::{AuthEvent, Outcome, Service, Tells};
 use crate::join::{Joined, Joiner};
 use crate::judge::Judge;
 use crate::limits::Limits;
 use crate::nats::Nats;
 use crate::time::{Span, Time};
+use crate::weights;
 
 /// How an engine is set up. The same configuration and the same events give the same effects, to the byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +29,23 @@ pub struct Config {
     pub narrate: bool,
     /// How long bans last.
     pub bans: BanLengths,
+    /// The sum that bans, usually that of one honest source in a million; lower is stricter.
+    pub limit: Nats,
+    /// Accounts of administrators: see [`Engine::admin_sessions`].
+    pub admins: Vec<AccountKey>,
 }
 
 impl Config {
     /// Nobody allowed, nothing narrated, bans as long as usual.
     pub const fn new(key: [u8; 16]) -> Config {
-        Config { key, allow: Vec::new(), narrate: false, bans: BanLengths::USUAL }
+        Config {
+            key,
+            allow: Vec::new(),
+            narrate: false,
+            bans: BanLengths::USUAL,
+            limit: weights::LIMIT,
+            admins: Vec::new(),
+        }
     }
 }
 
@@ -100,6 +112,35 @@ pub enum Order {
     Allow(Vec<IpNet>),
     /// From now on bans last so long; those in force stay as they are.
     BanLengths(BanLengths),
+    /// Ban sources at which people log in again, though the breaker is open.
+    Resume,
+    /// From now on exactly these accounts are administrators'.
+    Admins(Vec<AccountKey>),
+}
+
+/// The breaker is open: bans hit too many sources at which people log in, and such are only recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerOpen {
+    /// Since when.
+    pub since: Time,
+    /// It closes then, unless it spares another source before.
+    pub until: Time,
+    /// Sources spared so far.
+    pub spared: u64,
+}
+
+/// A login of an administrator over SSH whose end was not seen: whoever carries out bans looks whether the connection is
+/// there before he shuts its address out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminSession {
+    /// Who.
+    pub account: AccountKey,
+    /// From where.
+    pub source: IpAddr,
+    /// From which port.
+    pub port: u16,
+    /// Since when.
+    pub since: Time,
 }
 
 /// Whose bans an [`Order::Unban`] ends.
@@ -211,7 +252,7 @@ pub struct Engine {
 }
 
 /// Version of the snapshot's format: changed whenever the state's shape or meaning changes.
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"fairbanE";
 
@@ -236,11 +277,15 @@ impl Engine {
     ///
     /// Engine time is the largest stamp taken so far: an older line is handled now.
     pub fn handle(&mut self, event: &AuthEvent, line: &[u8]) {
+        if event.tells == Tells::Mail {
+            return;
+        }
         let now = self.now.max(event.time);
         self.advance(now);
         if event.outcome != Outcome::Success {
             self.judge.set_sample(line, event.secret_at);
         }
+        self.judge.connection_line(event);
         self.joiner.handle(now, event, &mut self.joined);
         if self.joiner.connections_forgeable() {
             self.judge.set_forgeable();
@@ -289,6 +334,13 @@ impl Engine {
         self.judge.poll()
     }
 
+    /// All effects that [`Engine::poll`] would give, in its order, in place of what `effects` held: for who asks after
+    /// each of a million lines, and will not have them carried over one by one.
+    pub fn poll_all(&mut self, effects: &mut VecDeque<Effect>) {
+        effects.clear();
+        self.judge.poll_all(effects);
+    }
+
     /// What is known about a subject; `None` if nothing.
     pub fn explain(&self, subject: &Subject) -> Option<Explanation> {
         match subject {
@@ -300,6 +352,17 @@ impl Engine {
     /// Blindness of a service so far.
     pub fn blindness(&self, service: Service) -> Blindness {
         self.judge.blindness(service)
+    }
+
+    /// Whether the breaker is open.
+    pub fn breaker(&self) -> Option<BreakerOpen> {
+        self.judge.breaker()
+    }
+
+    /// Logins of administrators over SSH whose end was not seen, from sources that were not guessing: at most 16 addresses.
+    /// In the order of their logins.
+    pub fn admin_sessions(&self) -> impl Iterator<Item = &AdminSession> {
+        self.judge.admin_sessions()
     }
 
     /// How many it watches.
@@ -354,9 +417,10 @@ impl Engine {
     }
 
     fn take_joined(&mut self) {
-        while let Some(joined) = self.joined.pop_front() {
-            self.judge.take(&joined);
+        for joined in &self.joined {
+            self.judge.take(joined);
         }
+        self.joined.clear();
     }
 }
 

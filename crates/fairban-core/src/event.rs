@@ -191,6 +191,8 @@ pub enum Tells {
     },
     /// A record without its trusted end: a client's line feed cut it, and what follows in the file may be the client's text.
     Torn,
+    /// A mail of somebody who did not log in was accepted. Says nothing of logins: the engine does not look at it.
+    Mail,
 }
 
 /// What one line says about a login. Small, owned, serializable; holds no secret.

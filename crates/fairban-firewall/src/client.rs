@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -309,6 +310,15 @@ impl Enforcer for NftEnforcer {
             Some(Reply::Counts(counts)) => Ok(counts),
             Some(Reply::Refused(why)) => Err(Unreachable(why)),
             _ => Err(self.lose("fairban-fw answers something else than was asked".to_owned())),
+        }
+    }
+
+    fn established(&mut self, peers: &[SocketAddr]) -> Result<Vec<bool>, Unreachable> {
+        let peers = &peers[..peers.len().min(PIECE_MAX)];
+        match self.talk(&[Request::Established(peers.to_vec())])?.pop() {
+            Some(Reply::Established(found)) if found.len() == peers.len() => Ok(found),
+            // It cannot tell: an older one, or without the right to look.
+            _ => Ok(vec![true; peers.len()]),
         }
     }
 

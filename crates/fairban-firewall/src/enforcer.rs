@@ -1,5 +1,6 @@
 //! [`Enforcer`]: what a daemon may ask of whatever shuts sources out. Prefixes and seconds, nothing else.
 
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 use ipnet::IpNet;
@@ -115,6 +116,12 @@ pub trait Enforcer: Send {
     /// What came of each limit. Returns within a second.
     fn counted(&mut self) -> Result<Vec<Counted>, Unreachable> {
         Ok(Vec::new())
+    }
+
+    /// Whether this host has an established TCP connection with each of these clients. Who cannot tell says yes. Returns
+    /// within a second.
+    fn established(&mut self, peers: &[SocketAddr]) -> Result<Vec<bool>, Unreachable> {
+        Ok(vec![true; peers.len()])
     }
 
     /// What to wait on: readable when there are notes, or when it is worth trying again to reach it. Changes with each call

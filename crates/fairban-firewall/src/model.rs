@@ -2,6 +2,7 @@
 //! needs no other.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
@@ -14,6 +15,8 @@ pub struct Model {
     shut: BTreeMap<IpNet, (Option<u64>, Doors)>,
     protected: Vec<IpNet>,
     allowed: Vec<IpNet>,
+    /// Clients with an established connection.
+    pub connected: Vec<SocketAddr>,
     /// While set, every order is refused with these words.
     pub broken: Option<String>,
 }
@@ -108,6 +111,11 @@ impl Enforcer for Model {
         self.allowed = prefixes.to_vec();
         self.shut.retain(|prefix, _| !prefixes.iter().any(|other| overlap(other, prefix)));
         Ok(Answer::Done)
+    }
+
+    fn established(&mut self, peers: &[SocketAddr]) -> Result<Vec<bool>, Unreachable> {
+        self.reachable()?;
+        Ok(peers.iter().map(|peer| self.connected.contains(peer)).collect())
     }
 
     fn status(&mut self) -> EnforcerStatus {

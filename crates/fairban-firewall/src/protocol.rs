@@ -1,4 +1,4 @@
-//! What is said to `fairban-fw` and what it says: prefixes and seconds, and words for a person.
+//! What is said to `fairban-fw` and what it says: prefixes and seconds, whether a connection is there, and words for a person.
 //!
 //! One message a packet, at most [`MESSAGE_MAX`] bytes: version, verb, flags, number, then what the verb takes. Numbers
 //! are little-endian. A request gets one answer with its number; notes come unasked with number 0. Long lists go in
@@ -7,7 +7,7 @@
 
 mod limits;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -101,6 +101,8 @@ pub enum Request {
     Counts,
     /// How it is going.
     Ping,
+    /// Whether the host has an established TCP connection with each of these.
+    Established(Vec<SocketAddr>),
 }
 
 /// How it is going.
@@ -131,6 +133,8 @@ pub enum Reply {
     Health(Health),
     /// To `counts`, for each limit.
     Counts(Vec<Counted>),
+    /// To `established`, for each.
+    Established(Vec<bool>),
     /// Something happened that nobody asked for.
     Note(String),
     /// The request was not understood.
@@ -162,7 +166,8 @@ impl Request {
             Request::Allow(part, _) => (5, part.flags()),
             Request::Ping => (6, 0),
             Request::Limits(part, ..) => (7, part.flags()),
-            Request::Counts => (8, 0),
+            Request::Counts => (9, 0),
+            Request::Established(_) => (8, 0),
         };
         let mut bytes = head(verb, flags, id);
         match self {
@@ -173,6 +178,7 @@ impl Request {
                 limits::put_limits(&mut bytes, limits);
                 put_prefixes(&mut bytes, exempt);
             }
+            Request::Established(peers) => put_peers(&mut bytes, peers),
             Request::Counts | Request::Ping => {}
         }
         bytes
@@ -200,7 +206,8 @@ impl Request {
             5 => input.prefixes().map(|prefixes| Request::Allow(part, prefixes)),
             6 => Some(Request::Ping),
             7 => input.limits().and_then(|limits| Some(Request::Limits(part, limits, input.prefixes()?))),
-            8 => Some(Request::Counts),
+            9 => Some(Request::Counts),
+            8 => input.peers().map(Request::Established),
             other => return Err(Malformed::Verb(other)),
         };
         request.filter(|_| input.0.is_empty()).ok_or(Malformed::Body)
@@ -235,8 +242,13 @@ impl Reply {
                 bytes
             }
             Reply::Counts(counts) => {
-                let mut bytes = head(ANSWER | 8, 0, id);
+                let mut bytes = head(ANSWER | 9, 0, id);
                 limits::put_counts(&mut bytes, counts);
+                bytes
+            }
+            Reply::Established(found) => {
+                let mut bytes = head(ANSWER | 8, 0, id);
+                bytes.extend(found.iter().take(PIECE_MAX).map(|is_there| u8::from(*is_there)));
                 bytes
             }
             Reply::Note(note) => {
@@ -260,7 +272,8 @@ impl Reply {
             1 => input.answers().map(Reply::Answers),
             4 => input.shuts().map(|shuts| Reply::Shuts(shuts, flags & LAST == 0)),
             6 => input.health().map(Reply::Health),
-            8 => input.counts().map(Reply::Counts),
+            9 => input.counts().map(Reply::Counts),
+            8 => input.list(|input| input.byte().map(|byte| byte != 0)).map(Reply::Established),
             0x7e => input.sentence().map(Reply::Note),
             0x7f => input.sentence().map(Reply::Refused),
             other => return Err(Malformed::Verb(other)),
@@ -293,6 +306,14 @@ fn put_prefix(bytes: &mut Vec<u8>, prefix: &IpNet) {
             bytes.extend([6, net.prefix_len()]);
             bytes.extend(net.addr().octets());
         }
+    }
+}
+
+fn put_peers(bytes: &mut Vec<u8>, peers: &[SocketAddr]) {
+    debug_assert!(peers.len() <= PIECE_MAX, "the sender cuts its lists");
+    for peer in peers {
+        put_prefix(bytes, &peer.ip().into());
+        bytes.extend(peer.port().to_le_bytes());
     }
 }
 
@@ -412,6 +433,13 @@ impl Input<'_> {
             _ => return None,
         };
         Some(prefix.ok()?.trunc())
+    }
+
+    fn peers(&mut self) -> Option<Vec<SocketAddr>> {
+        self.list(|input| {
+            let host = input.prefix().filter(|net| net.prefix_len() == net.max_prefix_len())?;
+            Some(SocketAddr::new(host.addr(), input.take().map(u16::from_le_bytes)?))
+        })
     }
 
     fn answers(&mut self) -> Option<Vec<Answer>> {

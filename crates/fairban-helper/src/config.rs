@@ -1,8 +1,9 @@
 //! What a worker is to do. The daemon sends it, and the worker trusts it no further than [`Config::check`]: a daemon
 //! that was taken over must not get programs started or files read through us.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// All jobs of a worker; those that are `None` are not done.
@@ -33,12 +34,29 @@ pub struct Journal {
 /// Syslog over UDP (a datagram is a line) and TCP (framed by length or by line feeds, RFC 6587).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Syslog {
-    /// Addresses for UDP; port 0 is one that the kernel picks.
-    pub udp: Vec<SocketAddr>,
-    /// Addresses for TCP.
-    pub tcp: Vec<SocketAddr>,
-    /// Other addresses than loopback ones are allowed. Whoever reaches them can forge lines.
-    pub from_anywhere: bool,
+    /// Where it is listened. Batches name a listener by its place here.
+    pub listeners: Vec<Listener>,
+}
+
+/// A socket for syslog.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// How lines come.
+    pub transport: Transport,
+    /// Where it listens; port 0 is one that the kernel picks.
+    pub address: SocketAddr,
+    /// From whom lines are taken; empty: this machine alone, and the address must be a loopback one. The sender of a
+    /// datagram can be made up by anybody who reaches the socket.
+    pub from: Vec<IpNet>,
+}
+
+/// How lines come over the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// Connections.
+    Tcp,
 }
 
 /// Names whose addresses are on the allowlist.
@@ -70,12 +88,15 @@ pub enum ConfigError {
     Uids,
     /// A listener that strangers reach.
     #[error(
-        "syslog address {0} is not a loopback address, and only these are allowed unless asked for otherwise"
+        "syslog address {0} is not a loopback address, which needs a list of the senders whose lines are taken"
     )]
     Open(SocketAddr),
     /// Too many listeners.
-    #[error("more than {} syslog addresses", Syslog::ADDRESSES_MAX)]
+    #[error("more than {} syslog addresses", Syslog::LISTENERS_MAX)]
     Addresses,
+    /// Too many senders.
+    #[error("more than {} prefixes of senders for one syslog address", Listener::FROM_MAX)]
+    Senders,
     /// Not a name of a host.
     #[error("{0:?} is not a host name")]
     Name(String),
@@ -123,8 +144,20 @@ impl Journal {
 }
 
 impl Syslog {
-    /// Most addresses of both kinds.
-    pub const ADDRESSES_MAX: usize = 16;
+    /// Most listeners.
+    pub const LISTENERS_MAX: usize = 16;
+}
+
+impl Listener {
+    /// Most prefixes of senders.
+    pub const FROM_MAX: usize = 64;
+
+    /// Whether lines of this sender are taken.
+    pub fn takes(&self, sender: IpAddr) -> bool {
+        let sender = sender.to_canonical();
+        self.from.iter().any(|prefix| prefix.contains(&sender))
+            || self.from.is_empty() && sender.is_loopback()
+    }
 }
 
 impl Resolve {
@@ -205,14 +238,18 @@ pub(crate) fn is_cursor(cursor: &str) -> bool {
 }
 
 fn check_syslog(syslog: &Syslog) -> Result<(), ConfigError> {
-    if syslog.udp.len() + syslog.tcp.len() > Syslog::ADDRESSES_MAX {
+    if syslog.listeners.len() > Syslog::LISTENERS_MAX {
         return Err(ConfigError::Addresses);
     }
-    let mut all = syslog.udp.iter().chain(&syslog.tcp);
-    match all.find(|address| !address.ip().to_canonical().is_loopback()) {
-        Some(open) if !syslog.from_anywhere => Err(ConfigError::Open(*open)),
-        _ => Ok(()),
+    for listener in &syslog.listeners {
+        if listener.from.len() > Listener::FROM_MAX {
+            return Err(ConfigError::Senders);
+        }
+        if listener.from.is_empty() && !listener.address.ip().to_canonical().is_loopback() {
+            return Err(ConfigError::Open(listener.address));
+        }
     }
+    Ok(())
 }
 
 fn check_resolve(resolve: &Resolve) -> Result<(), ConfigError> {

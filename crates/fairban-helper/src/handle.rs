@@ -157,26 +157,31 @@ impl Helper {
         }
     }
 
-    /// Changes the configuration: another worker begins. The cursor is ours, whatever `config` says, as long as there was a
+    /// Changes the configuration: another worker begins, unless it is the same (`false`). The cursor is ours, whatever `config` says, as long as there was a
     /// journal before.
-    pub fn reconfigure(&mut self, mut config: Config) -> Result<(), ReconfigureError> {
+    pub fn reconfigure(&mut self, mut config: Config) -> Result<bool, ReconfigureError> {
         config.check()?;
-        if let (Some(new), Some(old)) = (&mut config.journal, &self.config.journal)
-            && old.cursor.is_some()
-        {
-            new.cursor.clone_from(&old.cursor);
+        if let (Some(new), Some(old)) = (&mut config.journal, &self.config.journal) {
+            if old.cursor.is_some() {
+                new.cursor.clone_from(&old.cursor);
+            }
+            // How far back a first reading goes is no reason for another worker, who would leave datagrams unread.
+            if new.matches == old.matches {
+                new.since = old.since;
+            }
         }
         if config == self.config {
-            return Ok(());
+            return Ok(false);
         }
         let kept = config.resolve.as_ref().map(|resolve| resolve.names.as_slice()).unwrap_or_default();
         self.status.names.retain(|name, _| kept.contains(name));
         self.config = config;
         // Before its hello there is nobody to leave, and it will be given the new one.
         if self.worker == 0 {
-            return Ok(());
+            return Ok(true);
         }
-        Ok(self.send(&Order::Leave { worker: self.worker })?)
+        self.send(&Order::Leave { worker: self.worker })?;
+        Ok(true)
     }
 
     /// The configuration in force, with the cursor of the last batch.
@@ -264,6 +269,7 @@ impl Status {
                     }
                 }
             }
+            Message::Restarted { job, why } => self.say(*job, format!("{why} and is started again")),
             Message::Said { job, text } => self.say(*job, text.clone()),
         }
     }

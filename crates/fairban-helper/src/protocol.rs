@@ -9,10 +9,10 @@ use std::net::{IpAddr, SocketAddr};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, Config, Resolve};
+use crate::config::{self, Config, Resolve, Transport};
 
 /// Version of all messages; every change of one is a new version.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 3;
 
 /// Largest packet, in bytes; less than what the kernel lets a socket pair hold.
 pub const PACKET_BYTES_MAX: usize = 64 * 1024;
@@ -65,6 +65,13 @@ pub enum Message {
     Ready(Ready),
     /// Lines.
     Batch(Batch),
+    /// What brought the lines of a job has ended and is started again: `journalctl`.
+    Restarted {
+        /// Which job.
+        job: Job,
+        /// How it ended; one sentence, bytes from outside escaped.
+        why: String,
+    },
     /// A name of the allowlist was looked up, and the result is another than before.
     Resolved {
         /// The name.
@@ -92,15 +99,6 @@ pub struct Ready {
     pub listening: Vec<(Transport, SocketAddr)>,
 }
 
-/// How lines come over the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Transport {
-    /// Datagrams.
-    Udp,
-    /// Connections.
-    Tcp,
-}
-
 /// A job of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Job {
@@ -119,6 +117,8 @@ pub enum Job {
 pub struct Batch {
     /// Where they are from: [`Job::Journal`] or [`Job::Syslog`].
     pub job: Job,
+    /// Of the network: which listener, by its place in the configuration; else 0.
+    pub listener: u16,
     /// The lines as a log would have them, without line feeds.
     pub lines: Vec<Vec<u8>>,
     /// Of the journal: its place after these lines. To be saved with what the lines did.
@@ -129,6 +129,8 @@ pub struct Batch {
     pub forged: Option<String>,
     /// Of the network: who sent how many of these lines. Shown, never believed.
     pub peers: Vec<(IpAddr, u32)>,
+    /// Of the network: the last who sent something although nothing is taken from him.
+    pub stranger: Option<IpAddr>,
 }
 
 /// Counters; each says what became of a record.
@@ -146,6 +148,8 @@ pub struct Counts {
     pub unreadable: u64,
     /// Connections closed because there were too many.
     pub refused: u64,
+    /// Datagrams and connections of senders whose lines are not taken.
+    pub strangers: u64,
 }
 
 impl Counts {
@@ -158,6 +162,7 @@ impl Counts {
             (&mut self.too_long, other.too_long),
             (&mut self.unreadable, other.unreadable),
             (&mut self.refused, other.refused),
+            (&mut self.strangers, other.strangers),
         ];
         for (sum, more) in pairs {
             *sum = sum.saturating_add(more);
@@ -220,7 +225,7 @@ impl Message {
         match self {
             Self::Hello { after, .. } => bound(after.as_deref().is_none_or(text), "too long a text"),
             Self::Ready(ready) => {
-                bound(ready.listening.len() <= config::Syslog::ADDRESSES_MAX, "too many addresses")?;
+                bound(ready.listening.len() <= config::Syslog::LISTENERS_MAX, "too many addresses")?;
                 bound(ready.wall_lacks.len() <= 16, "too many texts")?;
                 bound(text(&ready.wall) && ready.wall_lacks.iter().all(|lack| text(lack)), "too long a text")
             }
@@ -232,6 +237,7 @@ impl Message {
                     Err(why) => bound(text(why), "too long a text"),
                 }
             }
+            Self::Restarted { why, .. } => bound(text(why), "too long a text"),
             Self::Said { text: said, .. } => bound(text(said), "too long a text"),
         }
     }
@@ -240,13 +246,18 @@ impl Message {
 impl Batch {
     /// Nothing yet.
     pub fn new(job: Job) -> Self {
+        Self::of_listener(job, 0)
+    }
+
+    /// Nothing yet, of a listener.
+    pub(crate) fn of_listener(job: Job, listener: u16) -> Self {
         let (counts, lines, peers) = (Counts::default(), Vec::new(), Vec::new());
-        Self { job, lines, cursor: None, counts, forged: None, peers }
+        Self { job, listener, lines, cursor: None, counts, forged: None, peers, stranger: None }
     }
 
     /// Whether it says anything.
     pub fn is_empty(&self) -> bool {
-        *self == Self::new(self.job)
+        *self == Self::of_listener(self.job, self.listener)
     }
 
     /// Whether it must be sent before another line is added.
@@ -258,6 +269,7 @@ impl Batch {
 
     fn check(&self) -> Result<(), ProtocolError> {
         bound(matches!(self.job, Job::Journal | Job::Syslog), "lines of no source")?;
+        bound(usize::from(self.listener) < config::Syslog::LISTENERS_MAX, "a listener that is none")?;
         bound(self.lines.len() <= BATCH_LINES_MAX, "too many lines")?;
         bound(self.lines.iter().all(|line| line.len() <= LINE_BYTES_MAX), "too long a line")?;
         bound(!self.lines.iter().any(|line| line.contains(&b'\n')), "a line feed within a line")?;

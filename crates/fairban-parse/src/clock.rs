@@ -15,8 +15,8 @@ use crate::stamp::{Stamp, days_since_1970};
 pub struct Clock {
     zone: TimeZone,
     state: ClockState,
-    /// The last civil minute that was looked up in the zone, and its offset.
-    cached: Option<(Minute, i32)>,
+    /// The last civil minute that was looked up in the zone, its day as microseconds since 1970, and its offset.
+    cached: Option<(Minute, i64, i32)>,
 }
 
 /// What a [`Clock`] has learnt, to go on later.
@@ -108,17 +108,18 @@ impl Clock {
     }
 
     fn local(&mut self, year: i16, month: u8, day: u8, micros: i64) -> Time {
-        let naive = days_since_1970(year, month, day) * 86_400_000_000 + micros;
         let minute = (year, month, day, micros / MICROS_PER_MINUTE);
-        if let Some((cached, offset_s)) = self.cached
+        if let Some((cached, day_micros, offset_s)) = self.cached
             && cached == minute
         {
-            return at(naive, offset_s);
+            return at(day_micros + micros, offset_s);
         }
+        let day_micros = days_since_1970(year, month, day) * 86_400_000_000;
+        let naive = day_micros + micros;
         match self.offset(year, month, day, micros) {
             None => Time::from_micros(naive),
             Some(AmbiguousOffset::Unambiguous { offset }) => {
-                self.cached = Some((minute, offset.seconds()));
+                self.cached = Some((minute, day_micros, offset.seconds()));
                 at(naive, offset.seconds())
             }
             // A time that the clocks skipped: read as if they had not been put forward yet.

@@ -23,7 +23,7 @@ use memchr::memchr;
 use crate::record::Record;
 use crate::service::fields::number;
 pub use crate::stamp::RawStamp;
-use crate::stamp::{Writer, scan};
+use crate::stamp::{Stamp, Writer, scan, time_of_day};
 
 /// Longest program name looked for, in bytes. RFC 5424 allows 48.
 const PROGRAM_BYTES_MAX: usize = 64;
@@ -53,6 +53,88 @@ impl<'a> Outline<'a> {
         let Outline { program, pid, body, body_at, .. } = *self;
         Record { program, pid: number(pid), body, body_at }
     }
+}
+
+/// The head of the line before: nearly all lines of a log have the same day and host, and every other one the same second.
+/// Changes nothing in what is read, only how fast.
+#[derive(Clone, Debug, Default)]
+pub struct Recent {
+    /// `Nov 23 ` and a byte that is not looked at.
+    day: u64,
+    /// The blank, the host and the blank after it, at most 16 bytes, and which bits of them count; none if 0.
+    host: u128,
+    host_mask: u128,
+    /// Where the tag begins.
+    tag_at: usize,
+    /// The stamp that was last asked for, and what it says.
+    stamp: Option<([u8; STAMP_BYTES], Stamp)>,
+}
+
+/// A stamp of RFC 3164 without a fraction.
+const STAMP_BYTES: usize = 15;
+
+/// All of the first eight bytes but the first digit of the hour.
+const DAY_MASK: u64 = u64::MAX >> 8;
+
+impl Recent {
+    /// Where the tag of a line begins that has the same day and host, and a time within the day.
+    #[inline]
+    fn tag_at(&self, line: &[u8]) -> Option<usize> {
+        let day = u64::from_le_bytes(*line.first_chunk::<8>()?);
+        let host = u128::from_le_bytes(*line.get(STAMP_BYTES..)?.first_chunk::<16>()?);
+        let same = (day ^ self.day) & DAY_MASK == 0 && (host ^ self.host) & self.host_mask == 0;
+        (same && self.host_mask != 0 && time_of_day(&line[7..]).is_some()).then_some(self.tag_at)
+    }
+
+    /// Remembers the head of a line whose tag begins there, behind a stamp without a fraction and a host.
+    #[cold]
+    fn remember(&mut self, line: &[u8], tag_at: usize) {
+        let (Some(day), Some(host)) = (line.first_chunk::<8>(), line.get(STAMP_BYTES..tag_at)) else {
+            return;
+        };
+        if (1..=16).contains(&host.len()) {
+            let mut bytes = [0; 16];
+            bytes[..host.len()].copy_from_slice(host);
+            self.day = u64::from_le_bytes(*day);
+            self.host = u128::from_le_bytes(bytes);
+            self.host_mask = u128::MAX >> (128 - 8 * host.len());
+            self.tag_at = tag_at;
+        }
+    }
+
+    /// What a stamp says.
+    #[inline]
+    pub(crate) fn parse(&mut self, raw: &RawStamp<'_>) -> Option<Stamp> {
+        let Ok(bytes) = <[u8; STAMP_BYTES]>::try_from(raw.bytes()) else { return raw.parse() };
+        if let Some((known, stamp)) = self.stamp
+            && known == bytes
+        {
+            return Some(stamp);
+        }
+        let stamp = raw.parse()?;
+        self.stamp = Some((bytes, stamp));
+        Some(stamp)
+    }
+}
+
+/// Finds the parts of a line, with the help of the line before.
+#[inline]
+pub(crate) fn outline_after<'a>(recent: &mut Recent, line: &'a [u8]) -> Option<Outline<'a>> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if let Some(tag_at) = recent.tag_at(line) {
+        let Head { program, pid, body } = after_host_name(&line[tag_at..]);
+        let stamp = RawStamp::traditional(&line[..STAMP_BYTES]);
+        return Some(Outline { stamp, program, pid, body, body_at: (line.len() - body.len()) as u32 });
+    }
+    let found = outline(line)?;
+    // A line of another form stays one: its head is not remembered.
+    if found.stamp.bytes().len() == STAMP_BYTES
+        && line.starts_with(found.stamp.bytes())
+        && let Some(Some(end)) = line.get(STAMP_BYTES + 1..).map(host_len)
+    {
+        recent.remember(line, STAMP_BYTES + 1 + end + 1);
+    }
+    Some(found)
 }
 
 /// Finds the parts of a line.
@@ -137,15 +219,28 @@ fn after_structured_data(text: &[u8]) -> Option<&[u8]> {
 
 /// `HOST TAG: BODY`, or what has no host.
 fn after_host(text: &[u8]) -> Option<Head<'_>> {
-    let end = text.iter().take(HOST_BYTES_MAX + 1).position(|&byte| !is_host_byte(byte))?;
-    if end == 0 || text[end] != b' ' || text[end - 1] == b':' {
+    let Some(end) = host_len(text) else {
+        // Longer than a host may be.
+        if !text.iter().take(HOST_BYTES_MAX + 1).any(|&byte| !is_host_byte(byte)) {
+            return None;
+        }
         // Not a host: a tag, or a process of Dovecot's.
         let head = after_stamp(text);
         return (!head.program.is_empty()).then_some(head);
-    }
-    let text = &text[end + 1..];
+    };
+    Some(after_host_name(&text[end + 1..]))
+}
+
+/// Length of the host that the text begins with, a blank behind it.
+fn host_len(text: &[u8]) -> Option<usize> {
+    let end = text.iter().take(HOST_BYTES_MAX + 1).position(|&byte| !is_host_byte(byte))?;
+    (end > 0 && text[end] == b' ' && text[end - 1] != b':').then_some(end)
+}
+
+/// `TAG: BODY`, busybox' severity before it or not.
+fn after_host_name(text: &[u8]) -> Head<'_> {
     // What goes on to the end of a tag without a blank has no severity before it.
-    Some(tag(text).unwrap_or_else(|| after_tag(after_severity(text))))
+    tag(text).unwrap_or_else(|| after_tag(after_severity(text)))
 }
 
 /// Takes busybox' `mail.notice ` off the front. A tag ends in a colon, so most lines are told apart by one byte.

@@ -3,7 +3,8 @@
 use fairban_core::event::{AuthEvent, Service, Witness};
 
 use crate::clock::believable_session_start;
-use crate::envelope::outline;
+pub use crate::envelope::Recent;
+use crate::envelope::outline_after;
 use crate::gap::{self, Gap};
 use crate::health::Health;
 use crate::record::{Reading, Record};
@@ -55,6 +56,11 @@ impl Parser {
 
     /// Reads one line, given without its line feed, and counts it in `health`.
     pub fn line(&self, line: &[u8], health: &mut Health) -> Parsed {
+        self.line_after(&mut Recent::default(), line, health)
+    }
+
+    /// The same, faster, where `recent` was given with the lines before.
+    pub fn line_after(&self, recent: &mut Recent, line: &[u8], health: &mut Health) -> Parsed {
         health.lines += 1;
         health.bytes += line.len() as u64 + 1;
         if line.len() > LINE_BYTES_MAX {
@@ -62,7 +68,7 @@ impl Parser {
             health.no_format += 1;
             return Parsed::NoFormat;
         }
-        let Some(outline) = outline(line) else {
+        let Some(outline) = outline_after(recent, line) else {
             health.no_format += 1;
             return Parsed::NoFormat;
         };
@@ -106,7 +112,7 @@ impl Parser {
             }
             Reading::Event(mut event) => {
                 // A day that no calendar has: the line cannot be placed in time.
-                let Some(stamp) = raw.parse() else {
+                let Some(stamp) = recent.parse(&raw) else {
                     counters.note_odd(line, true);
                     return Parsed::Nothing(service);
                 };

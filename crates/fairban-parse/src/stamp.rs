@@ -70,6 +70,11 @@ pub(crate) fn scan(text: &[u8]) -> Option<(RawStamp<'_>, Writer, &[u8])> {
 }
 
 impl<'a> RawStamp<'a> {
+    /// Bytes known to be `Nov 23 18:29:44` or their like.
+    pub(crate) const fn traditional(bytes: &'a [u8]) -> RawStamp<'a> {
+        RawStamp { bytes, form: Form::Traditional }
+    }
+
     /// The bytes, as in the line.
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -196,7 +201,8 @@ fn offset(text: &[u8]) -> Option<(Option<i64>, usize)> {
 }
 
 /// `18:29:44` to seconds since midnight; the second may be 60.
-fn time_of_day(text: &[u8]) -> Option<i64> {
+#[inline]
+pub(crate) fn time_of_day(text: &[u8]) -> Option<i64> {
     /// What has to be taken off: the digits become their values, the colons 0.
     const ZEROS: u64 = u64::from_le_bytes(*b"00:00:00");
     const COLONS: u64 = u64::from_le_bytes([0, 0, 0xff, 0, 0, 0xff, 0, 0]);

@@ -197,7 +197,7 @@ fn difference(line: &str, expected: &str) -> Option<String> {
 impl Told {
     /// Reads a `=` line.
     fn read(text: &str) -> Result<Told, String> {
-        const KINDS: [&str; 11] = [
+        const KINDS: [&str; 12] = [
             "attempt",
             "echo",
             "connect",
@@ -209,6 +209,7 @@ impl Told {
             "turned-away",
             "gap",
             "torn",
+            "mail",
         ];
         if ["quiet", "odd", "odd login-like", "foreign", "no-format"].contains(&text) {
             return Ok(Told { head: text.to_owned(), ..Told::default() });
@@ -369,6 +370,7 @@ fn kind(tells: Tells) -> &'static str {
         Tells::TurnedAway => "turned-away",
         Tells::Gap { .. } => "gap",
         Tells::Torn => "torn",
+        Tells::Mail => "mail",
     }
 }
 

@@ -29,6 +29,11 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// Whether who started this process gave it on purpose, to a user who has no rights of root: it is ambient.
+    pub fn is_given(self) -> bool {
+        ambient::is_set(self.cap()) == Some(true)
+    }
+
     fn cap(self) -> Cap {
         match self {
             Self::NetAdmin => Cap::NET_ADMIN,
@@ -92,7 +97,10 @@ pub(crate) fn give_up(
     if ambient::is_supported() {
         ambient::clear().map_err(failed)?;
     }
-    left.set_current().map_err(failed)?;
+    // Who has nothing to give up does not ask to: a supervisor's filter may end whoever makes that call.
+    if CapState::get_current().map_err(failed)? != left {
+        left.set_current().map_err(failed)?;
+    }
     if passed_on {
         kept.iter().try_for_each(|kept| ambient::raise(kept.cap())).map_err(failed)?;
     }

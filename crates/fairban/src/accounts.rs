@@ -34,8 +34,13 @@ pub(crate) struct Accounts {
 impl Accounts {
     /// Reads them below `/etc`.
     pub(crate) fn read() -> io::Result<Accounts> {
+        Accounts::read_below(Path::new("/"))
+    }
+
+    /// The same of the machine whose files are below `root`.
+    pub(crate) fn read_below(root: &Path) -> io::Result<Accounts> {
         let text = |path: &str| {
-            let bytes = fs::read(Path::new("/etc").join(path))?;
+            let bytes = fs::read(root.join("etc").join(path))?;
             Ok::<_, io::Error>(String::from_utf8_lossy(&bytes).into_owned())
         };
         Ok(Accounts::parse(&text("passwd")?, &text("group")?))

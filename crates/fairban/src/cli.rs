@@ -13,7 +13,7 @@ use fairban_core::event::Service;
 use fairban_core::time::Span;
 use jiff::tz::TimeZone;
 
-use crate::verbs::ControlVerb;
+use crate::verbs::{ControlVerb, Talk};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -58,6 +58,13 @@ Exit codes:
   70  a fault of fairban itself: please report it
   78  the configuration is wrong";
 
+const PANIC_EXIT_CODES: &str = "\
+Exit codes:
+  0   nobody is shut out
+  2   the command line was wrong
+  69  something may still shut somebody out, or will; what it is was printed
+  70  a fault of fairban itself: please report it";
+
 /// Bans password-scanning robots and never your users.
 #[derive(Debug, Parser)]
 #[command(name = "fairban", version, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
@@ -97,6 +104,13 @@ pub(crate) enum Verb {
     /// Try inputs for `fairban check`: reads and writes JSON, and is of no use to people
     #[command(hide = true)]
     TryInputs,
+    /// Let everybody in at once: take everything of ours out of the kernel, whether the service lives or not
+    ///
+    /// For the moment in which a user cannot get in and there is no time to ask why. Sends the service to shadow mode, so that
+    /// nobody is shut out again; one that does not run begins in shadow mode when it starts. Bans stay recorded: `fairban mode
+    /// live` enforces them again. Needs root; whoever may give orders can do the same as long as the service answers.
+    #[command(after_help = PANIC_EXIT_CODES)]
+    Panic(PanicArgs),
     /// Verbs that talk to the running service.
     #[command(flatten)]
     Control(ControlVerb),
@@ -141,9 +155,23 @@ pub(crate) struct RunArgs {
     #[arg(long, hide = true)]
     pub(crate) keep_journal: bool,
 
+    /// Wonder about a banned source's lines after so many seconds
+    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = crate::daemon::GRACE_SECONDS)]
+    pub(crate) grace_seconds: u32,
+
     /// Make a snapshot after so many bytes of journal
     #[arg(long, hide = true, value_name = "BYTES", default_value_t = crate::daemon::ROLL_AFTER_BYTES)]
     pub(crate) roll_after_bytes: u64,
+
+    /// Go back to shadow mode after so many seconds without confirmation, instead of ten minutes
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    pub(crate) confirm_within: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PanicArgs {
+    #[command(flatten)]
+    pub(crate) talk: Talk,
 }
 
 #[derive(Args, Debug)]
@@ -178,9 +206,18 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) effective: bool,
 
+    /// Prove with real packets that a ban would bite on this host; as root
+    ///
+    /// Makes two network namespaces with a wire between them, runs fairban-fw in one and bans the other: nothing of this
+    /// host's own network is touched. Tells what the kernel has, and what of this host may defeat a ban. Exit code 1 where a
+    /// ban does not bite, or may not; 69 where it cannot be tried.
+    #[arg(long, conflicts_with_all = ["effective", "config"])]
+    pub(crate) firewall: bool,
+
     /// Print one JSON object a line, and nothing else, on standard output
     ///
-    /// The actions are config-error, value (with --effective), input, finding, and summary last.
+    /// The actions are config-error, value (with --effective), input, fact and proof (with --firewall), finding, and summary
+    /// last.
     #[arg(long)]
     pub(crate) json: bool,
 }

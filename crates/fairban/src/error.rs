@@ -131,5 +131,10 @@ pub(crate) fn shown(path: &Path) -> String {
 
 /// `1 line`, `2 lines`.
 pub(crate) fn plural(count: u64, noun: &str) -> impl Display {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+    let end = match count {
+        1 => "",
+        _ if noun.ends_with('x') => "es",
+        _ => "s",
+    };
+    format!("{count} {noun}{end}")
 }

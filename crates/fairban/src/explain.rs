@@ -127,7 +127,9 @@ fn concerns(effect: &Effect, subject: &Subject) -> bool {
         Effect::Alarm { alarm, .. } => match alarm {
             Alarm::AccountUnderAttack { account, .. } => of_account(account),
             Alarm::Looping { account, source, .. } => of_source(source) || of_account(account),
-            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } => of_source(source),
+            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } | Alarm::Spared { source, .. } => {
+                of_source(source)
+            }
             _ => false,
         },
         Effect::Gap { .. } => false,

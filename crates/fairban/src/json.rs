@@ -267,6 +267,9 @@ impl Object {
             Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } => {
                 object.text("source", &source.to_string())
             }
+            Alarm::Spared { source, because } => {
+                object.text("source", &source.to_string()).text("because", because.name())
+            }
             _ => object,
         }
     }

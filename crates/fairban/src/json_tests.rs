@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use fairban_core::account::AccountKey;
-use fairban_core::effect::{RobotKind, Signal, UnbanReason};
+use fairban_core::effect::{Protection, RobotKind, Signal, UnbanReason};
 
 use super::*;
 
@@ -68,6 +68,7 @@ fn every_effect_keeps_the_contract() {
         effects.push(Effect::Unban { id: 6, of: 3, prefix: ban(None).prefix, time, reason });
     }
     let mut alarms = vec![Alarm::Breaker, Alarm::PenaltyOnFamiliar { source }, Alarm::Proxy { source }];
+    alarms.extend([Protection::Breaker, Protection::Hub].map(|because| Alarm::Spared { source, because }));
     for service in Service::ALL {
         alarms.extend([Alarm::Outage { service, failing: 9 }, Alarm::OutageEnded { service }]);
         alarms.extend([Alarm::OutageLong { service }, Alarm::Blind { service }, Alarm::Torn { service }]);

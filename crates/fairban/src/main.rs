@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod input;
 mod json;
+mod panic;
 mod pipeline;
 mod progress;
 mod replay;
@@ -21,6 +22,7 @@ mod tally;
 mod verbs;
 mod when;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -47,8 +49,9 @@ fn main() -> ExitCode {
             Err(failure) => Err(failure),
         },
         Verb::TryInputs => check::answer(),
+        Verb::Panic(args) => panic::panic(&args),
         Verb::Control(verb) => {
-            let mut record = offline();
+            let mut record = offline(verb.talk().config.as_deref());
             verbs::run(&verb, record.as_mut().map(|record| record as &mut dyn verbs::Offline))
         }
         Verb::Completions { shell } => documents::completions(shell),
@@ -65,11 +68,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// The database of the service that would run; none where its configuration is wrong.
-fn offline() -> Option<daemon::Record> {
-    let loaded = config::Config::load(&config::Paths::new(None)).ok()?;
+/// What the service left that would run; none where its configuration is wrong.
+fn offline(config: Option<&Path>) -> Option<daemon::Record> {
+    let loaded = config::Config::load(&config::Paths::new(config)).ok()?;
     let now = fairban_core::time::Time::from_micros(jiff::Timestamp::now().as_microsecond());
-    Some(daemon::Record::new(&loaded.config.state_dir.value.join("fairban.db"), now))
+    Some(daemon::Record::new(&loaded.config.state_dir.value, now))
 }
 
 /// What verbs return.

@@ -1,5 +1,6 @@
 //! `fairban replay`: logs, merged, through the engine, into objects or a report.
 
+use std::collections::VecDeque;
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 use std::thread;
 use std::time::Instant;
@@ -204,7 +205,7 @@ struct Judge {
     /// Effects up to this number were told in earlier runs.
     told_before: u64,
     told: u64,
-    effects: Vec<Effect>,
+    effects: VecDeque<Effect>,
     json: Option<BufWriter<StdoutLock<'static>>>,
     history: Option<History>,
 }
@@ -217,7 +218,7 @@ impl Judge {
             health: Health::default(),
             told_before: 0,
             told: 0,
-            effects: Vec::new(),
+            effects: VecDeque::new(),
             json: args.json.then(|| BufWriter::with_capacity(64 * 1024, io::stdout().lock())),
             history: args.explain.as_ref().map(|asked| History::new(asked.clone())),
         }
@@ -229,16 +230,13 @@ impl Judge {
 
     fn decide(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.engine.handle(item.event, item.text);
-        self.effects.clear();
-        while let Some(effect) = self.engine.poll() {
-            self.effects.push(effect);
-        }
+        self.engine.poll_all(&mut self.effects);
         let place = Place { file: item.file, line: item.line };
         self.tell(item.event.time, place)
     }
 
     fn tell(&mut self, time: Time, place: Place<'_>) -> Result<(), Failure> {
-        self.tally.line(time, &self.effects);
+        self.tally.line(time, self.effects.make_contiguous());
         for effect in &self.effects {
             if let Some(history) = &mut self.history {
                 history.add(effect, place);

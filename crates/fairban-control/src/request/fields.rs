@@ -11,7 +11,7 @@ use super::BadRequest;
 use crate::shown::Shown;
 
 /// Every question, for the answer to one that is not known.
-const QUESTIONS: [&str; 14] = [
+const QUESTIONS: [&str; 15] = [
     "status",
     "bans",
     "ban",
@@ -23,6 +23,7 @@ const QUESTIONS: [&str; 14] = [
     "tail",
     "mode",
     "confirm",
+    "resume",
     "reload",
     "ping",
     "report",

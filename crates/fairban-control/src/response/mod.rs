@@ -230,7 +230,7 @@ pub struct BanRow {
     /// Tries since the ban that the log still shows: in shadow mode, or past the firewall.
     #[serde(default)]
     pub attempts_since: u64,
-    /// The operator's reason.
+    /// The operator's reason, or why it is not carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Shown>,
 }

@@ -71,6 +71,9 @@ pub struct RuleResult {
     pub honest_banned: u64,
     /// Honest logins that it would have denied.
     pub logins_denied: u64,
+    /// Both are of sources that were seen in the report's time, and count since then; none where that is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub honest_since: Option<Moment>,
 }
 
 /// A banned source at which a familiar account logged in.

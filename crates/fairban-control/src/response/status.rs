@@ -71,7 +71,7 @@ impl StatusReport {
 pub struct ServiceStatus {
     /// Such as `dovecot`.
     pub name: Shown,
-    /// Lines of it.
+    /// Lines of it since the service began, as all counts of services and inputs.
     pub lines: u64,
     /// Lines whose form is known.
     pub understood: u64,
@@ -137,6 +137,8 @@ pub enum InputState {
     Waiting,
     /// It cannot be read.
     Failed,
+    /// What brought its lines had ended and was started again; nothing has come since.
+    Restarted,
     /// It is over: a pipe was closed.
     Ended,
     /// A state that this program does not know yet.
@@ -152,6 +154,7 @@ impl InputState {
             InputState::CatchingUp => "catching up",
             InputState::Waiting => "waiting",
             InputState::Failed => "failed",
+            InputState::Restarted => "restarted",
             InputState::Ended => "ended",
             InputState::Other => "other",
         }
@@ -178,9 +181,23 @@ pub struct InputStatus {
     /// Bytes that were gone before they could be read.
     #[serde(default)]
     pub lost_bytes: u64,
+    /// When its last login was, by its stamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Moment>,
+    /// How often what brings its lines was started again since the service began.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restarts: u64,
+    /// Of a network listener: what was dropped unread, for its sender is none of those allowed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     /// What is wrong, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remark: Option<Shown>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Whom the service watches.

@@ -171,10 +171,21 @@ pub struct Running {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Running {
+/// Says whether others may read the status; for whoever is told so while the server runs.
+#[derive(Clone, Debug)]
+pub struct Readers(Arc<Shared>);
+
+impl Readers {
     /// Whether others may read the status, from now on.
-    pub fn allow_readers(&self, allow: bool) {
-        self.shared.readers.store(allow, Ordering::Relaxed);
+    pub fn allow(&self, allow: bool) {
+        self.0.readers.store(allow, Ordering::Relaxed);
+    }
+}
+
+impl Running {
+    /// For whoever says whether others may read the status.
+    pub fn readers(&self) -> Readers {
+        Readers(Arc::clone(&self.shared))
     }
 
     /// Answers what is waiting with "stopping", closes all connections, removes the sockets.

@@ -103,6 +103,7 @@ fn plays_reader(path: &Path) {
         r#"{"v":1,"ask":"tail"}"#,
         r#"{"v":1,"ask":"mode","mode":"live"}"#,
         r#"{"v":1,"ask":"confirm"}"#,
+        r#"{"v":1,"ask":"resume"}"#,
         r#"{"v":1,"ask":"reload"}"#,
         r#"{"v":1,"ask":"report","since":"2026-01-21T09:51:25Z"}"#,
     ];
@@ -173,9 +174,9 @@ fn others_are_told_why_not_where_it_is_not_allowed() {
     if become_other(&host, "stranger", STRANGER, "") {
         // The reload of a configuration can allow it, and take it back.
         let running = host.running.as_ref().unwrap();
-        running.allow_readers(true);
+        running.readers().allow(true);
         assert!(become_other(&host, "reader", STRANGER, ""));
-        running.allow_readers(false);
+        running.readers().allow(false);
         assert!(become_other(&host, "stranger", STRANGER, ""));
     }
 }

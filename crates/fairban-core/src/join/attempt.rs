@@ -18,6 +18,7 @@ pub(super) fn attempt(event: &AuthEvent, source: IpAddr, now: Time) -> Attempt {
         service: event.service,
         protocol: event.protocol,
         source,
+        port: event.port,
         account: match &event.account {
             Account::Last { key, .. } => Account::Known(key.clone()),
             account => account.clone(),

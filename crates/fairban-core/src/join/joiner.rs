@@ -132,8 +132,8 @@ impl Joiner {
             Tells::Echo => self.echo(now, event, out),
             Tells::Connect => self.connect(now, event),
             Tells::End { .. } => self.end(now, event, out),
-            // Known to its process already.
-            Tells::Refused => {}
+            // Known to its process already; of no login.
+            Tells::Refused | Tells::Mail => {}
             Tells::Used => self.used(now, event, out),
             Tells::Fault => self.fault(now, event, out),
             Tells::Slots { in_use, slots } => {
@@ -213,14 +213,25 @@ impl Joiner {
     }
 
     /// Tells a try, the tries before it that the line does not name first.
-    fn tell(&mut self, now: Time, last: Attempt, hidden: u16, has_echoes: bool, out: &mut VecDeque<Joined>) {
-        let before = (0..hidden).map(|_| nameless(&last)).collect::<Vec<_>>();
-        for mut attempt in before.into_iter().chain([last]) {
+    fn tell(
+        &mut self,
+        now: Time,
+        mut last: Attempt,
+        hidden: u16,
+        has_echoes: bool,
+        out: &mut VecDeque<Joined>,
+    ) {
+        for _ in 0..hidden {
+            let mut before = nameless(&last);
             if has_echoes {
-                self.echoes.claim(now, &mut attempt, out);
+                self.echoes.claim(now, &mut before, out);
             }
-            out.push_back(Joined::Attempt(attempt));
+            out.push_back(Joined::Attempt(before));
         }
+        if has_echoes {
+            self.echoes.claim(now, &mut last, out);
+        }
+        out.push_back(Joined::Attempt(last));
     }
 
     fn echo(&mut self, now: Time, event: &AuthEvent, out: &mut VecDeque<Joined>) {

@@ -46,6 +46,8 @@ pub struct Attempt {
     pub protocol: Protocol,
     /// The client.
     pub source: IpAddr,
+    /// The client's port, where a line tells it.
+    pub port: Option<u16>,
     /// The account: `Known`, `Cut` or `Hidden` (a `Last` has been unrolled).
     pub account: Account,
     /// How it ended: never `Aborted`.

@@ -67,7 +67,7 @@ impl Judge {
         Explanation {
             prefix: Some(conviction.prefix),
             evidence: Nats::ZERO,
-            limit: weights::LIMIT - self.prior.relief(self.now),
+            limit: self.config.limit - self.prior.relief(self.now),
             signals: Vec::new(),
             attempts: 0,
             accounts: Vec::new(),
@@ -118,7 +118,7 @@ impl Judge {
         Some(Explanation {
             prefix: None,
             evidence: Nats::ZERO,
-            limit: weights::LIMIT,
+            limit: self.config.limit,
             signals: Vec::new(),
             attempts: 0,
             accounts: told
@@ -173,6 +173,8 @@ impl Judge {
         } else {
             remarks.push("Nobody has ever logged in here.".to_owned());
         }
+        remarks.extend(self.breaker_remark(unit));
+        remarks.extend(self.session_remark(unit));
         if self.is_hub(unit) {
             remarks
                 .push("A hub: so many accounts log in here that it is never banned by address.".to_owned());
@@ -190,8 +192,8 @@ impl Judge {
             remarks.push("Somebody logs in from its neighbourhood, so the prefix is not judged.".to_owned());
         }
         let (score, limit) = (source.score(self.now), self.limit(source));
-        if limit < weights::LIMIT {
-            let relief = weights::LIMIT - limit;
+        if limit < self.config.limit {
+            let relief = self.config.limit - limit;
             remarks
                 .push(format!("Most strangers that fail here are robots: the limit is {relief} nats lower."));
         }
@@ -205,8 +207,7 @@ impl Judge {
         } else if score < limit {
             remarks.push(format!("{} nats are missing to a ban.", limit - score));
         } else if self.is_hub(unit) {
-            remarks
-                .push("Its failures are told by account, for any other address would be banned.".to_owned());
+            remarks.push("Protected because it is a hub; its failures are told by account.".to_owned());
         }
         remarks
     }

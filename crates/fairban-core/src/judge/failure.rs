@@ -408,7 +408,7 @@ impl Judge {
             self.prior.watch(unit, now);
         }
         if first {
-            let limit = weights::LIMIT - self.prior.relief(now);
+            let limit = self.config.limit - self.prior.relief(now);
             // That nobody has logged in there is only known where logins are seen.
             let blind = kind != Kind::Unknown && !self.sights.is_clear(waiting.service, now);
             let seen = |earlier, quick: bool| {

@@ -3,6 +3,8 @@
 //! Entries come in by a success only, and no suspect can push one out: filling this table takes as many accounts as
 //! it has places. Familiarity is shared by all services of the host.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
@@ -229,6 +231,13 @@ impl Accounts {
             admitted: false,
         });
         gone
+    }
+
+    /// Sources at which somebody logged in since then (seconds since 1970). Looks at every account.
+    pub(crate) fn active_units(&self, since: u32) -> usize {
+        let pairs = self.known.iter().flat_map(|(_, known)| &known.pairs);
+        let units: BTreeSet<Unit> = pairs.filter(|pair| pair.last >= since).map(|pair| pair.unit).collect();
+        units.len()
     }
 
     /// Notes that the account succeeded now.

@@ -10,6 +10,7 @@
 
 pub(crate) mod across;
 pub(crate) mod blind;
+mod breaker;
 pub(crate) mod convictions;
 mod crowds;
 pub(crate) mod dossier;
@@ -25,6 +26,7 @@ pub(crate) mod pending;
 pub(crate) mod prefixes;
 pub(crate) mod prior;
 pub(crate) mod realm;
+mod sessions;
 pub(crate) mod source;
 mod success;
 mod verdict;
@@ -32,10 +34,12 @@ mod verdict;
 use core::net::IpAddr;
 use std::collections::VecDeque;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use self::across::Across;
 use self::blind::Sights;
+use self::breaker::Breaker;
 use self::convictions::Convictions;
 use self::crowds::Crowds;
 use self::dossier::Dossiers;
@@ -49,8 +53,8 @@ use self::pending::Pending;
 use self::prefixes::Prefixes;
 use self::prior::Prior;
 use self::realm::Realm;
+use self::sessions::Sessions;
 use self::source::{Source, Unit, WEAK, secs_u32};
-use self::verdict::Breaker;
 use crate::account::Account;
 use crate::effect::{Alarm, Effect, Seen, Signal, Standing};
 use crate::engine::{Blindness, Census, Config};
@@ -92,6 +96,7 @@ pub(crate) struct Judge {
     /// The day on which a pair or an account was last told of.
     told: Table<u16>,
     breaker: Breaker,
+    sessions: Sessions,
     orders: Orders,
     /// The tcpserver log carries SMTP AUTH: its lines can be forged.
     forgeable: bool,
@@ -138,6 +143,7 @@ impl Judge {
             convictions: Convictions::new(key),
             told: Table::new(key),
             breaker: Breaker::default(),
+            sessions: Sessions::default(),
             orders: Orders::default(),
             forgeable: false,
             next_id: 1,
@@ -165,6 +171,11 @@ impl Judge {
 
     pub(crate) fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
+    }
+
+    /// Changes an empty queue for all effects.
+    pub(crate) fn poll_all(&mut self, empty: &mut VecDeque<Effect>) {
+        core::mem::swap(&mut self.effects, empty);
     }
 
     /// When [`Judge::advance`] has something to do.
@@ -247,7 +258,10 @@ impl Judge {
             return;
         }
         match attempt.outcome {
-            Outcome::Success => self.success(&case),
+            Outcome::Success => {
+                self.note_session(&case);
+                self.success(&case);
+            }
             Outcome::BadSecret | Outcome::UnknownAccount | Outcome::Failed => self.failure(&case),
             // The secret may have been right, or the server was at fault: says nothing about the client.
             Outcome::Denied | Outcome::ServerFault | Outcome::Aborted => {}
@@ -267,6 +281,7 @@ impl Judge {
             service,
             protocol: Protocol::Unknown,
             source: address,
+            port: None,
             account: Account::Hidden,
             outcome: Outcome::Aborted,
             mechanism: Mechanism::Unknown,
@@ -335,6 +350,11 @@ impl Judge {
         address.is_loopback()
             || address.is_unspecified()
             || self.config.allow.iter().any(|prefix| prefix.contains(&address))
+    }
+
+    /// Whether a ban of the prefix would hit somebody who is allowed.
+    fn overlaps_allowed(&self, net: &IpNet) -> bool {
+        self.config.allow.iter().any(|allowed| allowed.contains(net) || net.contains(allowed))
     }
 
     /// The record of a source, made if there is none; the least suspicious suspect makes room.

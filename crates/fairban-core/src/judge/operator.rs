@@ -30,10 +30,18 @@ struct Ordered {
     until: Option<Time>,
 }
 
+/// Where a ban stands among the ends.
+fn end_of(prefix: IpNet, ban: &Ordered) -> (bool, Option<Time>, IpNet) {
+    (ban.until.is_none(), ban.until, prefix)
+}
+
 /// What was ordered and is in force.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Orders {
     bans: BTreeMap<IpNet, Ordered>,
+    /// Their ends, those without one last: all of them, or none, and then they are put together when they are needed.
+    #[serde(skip)]
+    ends: BTreeSet<(bool, Option<Time>, IpNet)>,
     /// Lengths of the prefixes in `bans`, so that a look-up asks for no others.
     lengths: BTreeSet<u8>,
     /// Lower halves of account hashes whose failures weigh nothing at a source.
@@ -59,11 +67,17 @@ impl Orders {
 
     fn put(&mut self, prefix: IpNet, ordered: Ordered) {
         if self.bans.len() >= ORDERED_MAX && !self.bans.contains_key(&prefix) {
-            let ends = |(_, ban): &(&IpNet, &Ordered)| (ban.until.is_none(), ban.until);
-            let first = self.bans.iter().min_by_key(ends).map(|(prefix, _)| *prefix);
-            first.and_then(|first| self.bans.remove(&first));
+            if self.ends.is_empty() {
+                self.ends = self.bans.iter().map(|(prefix, ban)| end_of(*prefix, ban)).collect();
+            }
+            let first = self.ends.pop_first();
+            first.and_then(|(.., first)| self.bans.remove(&first));
         }
-        self.bans.insert(prefix, ordered);
+        let before = self.bans.insert(prefix, ordered);
+        if !self.ends.is_empty() {
+            before.map(|before| self.ends.remove(&end_of(prefix, &before)));
+            self.ends.insert(end_of(prefix, &ordered));
+        }
         self.lengths.insert(prefix.prefix_len());
     }
 
@@ -73,6 +87,7 @@ impl Orders {
         for (prefix, _) in &lifted {
             self.bans.remove(prefix);
         }
+        self.ends.clear();
         self.lengths = self.bans.keys().map(IpNet::prefix_len).collect();
         lifted
     }
@@ -101,6 +116,8 @@ impl Judge {
             Order::Ban { prefix, until } => self.ban_by_order(prefix.trunc(), *until),
             Order::Unban { whom, forgive } => self.unban_by_order(whom, *forgive),
             Order::BanLengths(lengths) => self.config.bans = *lengths,
+            Order::Resume => self.close_breaker(),
+            Order::Admins(admins) => self.config.admins.clone_from(admins),
             Order::Allow(list) => {
                 self.config.allow.clone_from(list);
                 for prefix in list {
@@ -209,5 +226,35 @@ impl Judge {
             time: self.now,
             reason: UnbanReason::Operator,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(n: u32) -> IpNet {
+        IpNet::from(IpAddr::from(core::net::Ipv4Addr::from(n)))
+    }
+
+    #[test]
+    fn the_ban_that_ends_first_makes_room_and_those_without_end_last() {
+        let (mut orders, max) = (Orders::default(), ORDERED_MAX as u32);
+        for n in 0..max {
+            let until = (n % 2 == 0).then(|| Time::from_secs(i64::from(max - n)));
+            orders.put(prefix(n), Ordered { id: u64::from(n), until });
+        }
+        // Every further one costs a look at the first end only, so many are no matter.
+        for n in max..max + max / 2 {
+            orders.put(prefix(n), Ordered { id: u64::from(n), until: None });
+        }
+        assert_eq!(orders.bans.len(), ORDERED_MAX);
+        assert!(orders.bans.values().all(|ban| ban.until.is_none()), "those with an end went first");
+        orders.put(prefix(1), Ordered { id: 7, until: Some(Time::from_secs(1)) });
+        orders.put(prefix(0), Ordered { id: 8, until: None });
+        assert!(!orders.bans.contains_key(&prefix(1)), "its new end is the first");
+        assert_eq!(orders.lift(|_| true).len(), ORDERED_MAX);
+        orders.put(prefix(5), Ordered { id: 9, until: None });
+        assert_eq!((orders.bans.len(), orders.ends.len()), (1, 0));
     }
 }

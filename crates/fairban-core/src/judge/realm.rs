@@ -87,7 +87,7 @@ impl Judge {
         if self.realm.shown.is_some() {
             return;
         }
-        let bare = self.accounts.id(&AccountKey::new(key.local_part()));
+        let bare = self.accounts.id_of_local_part(key);
         if self.accounts.is_familiar(bare, unit, self.now) {
             self.realm.vote(domain, id, unit);
         }

@@ -1,14 +1,11 @@
 //! From a sum to a ban: the limit, whom it never hits, how long, and what it is called.
 
-use std::collections::VecDeque;
-
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
 
 use super::prefixes::PrefixKey;
 use super::source::{EpisodeState, NARROW, Source, Unit, WEAK, secs_u32};
 use super::{Case, Judge};
-use crate::effect::{Alarm, Ban, Effect, RobotKind, Signal, SignalSum, UnbanReason};
+use crate::effect::{Ban, Effect, RobotKind, Signal, SignalSum, UnbanReason};
 use crate::engine::BanLengths;
 use crate::event::Outcome;
 use crate::nats::Nats;
@@ -23,43 +20,16 @@ const BAN_MAX: Span = Span::days(365);
 const LADDER_STEPS_MAX: u8 = 6;
 const LADDER_MAX: u8 = 16;
 
-/// Looks at *whom* bans hit, not how many: bans of sources with a history of successes trip it, a botnet never does.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Breaker {
-    recent: VecDeque<Time>,
-    open_until: Option<Time>,
-}
-
-const BREAKER_BANS: usize = 3;
-const BREAKER_WINDOW: Span = Span::minutes(10);
-
-impl Breaker {
-    /// Whether a source with history may be banned now; `Err` when this is the one that trips it.
-    fn allows(&mut self, now: Time) -> Result<bool, ()> {
-        if self.open_until.is_some_and(|until| until > now) {
-            return Ok(false);
-        }
-        self.recent.retain(|at| now.since(*at) <= BREAKER_WINDOW);
-        if self.recent.len() + 1 >= BREAKER_BANS {
-            self.recent.clear();
-            self.open_until = Some(now.plus(Span::hours(1)));
-            return Err(());
-        }
-        self.recent.push_back(now);
-        Ok(true)
-    }
-}
-
 impl Judge {
     /// The sum that bans a source: lower for strangers where most strangers are robots.
     pub(super) fn limit(&self, source: &Source) -> Nats {
         if source.ok > 0 {
-            return weights::LIMIT;
+            return self.config.limit;
         }
         let in_force = source.banned_until != 0 && !source.has(NARROW);
         let most =
             if source.strikes > u8::from(in_force) { weights::PRIOR_MAX_BACK } else { weights::PRIOR_MAX };
-        weights::LIMIT - self.prior.relief(self.now).min(most)
+        self.config.limit - self.prior.relief(self.now).min(most)
     }
 
     /// Bans a source whose sum has reached the limit, unless it is one that is never banned.
@@ -69,24 +39,16 @@ impl Judge {
         let (score, limit) = (source.score(now), self.limit(source));
         let banned = source.banned_until != 0;
         let elsewhere = source.has(NARROW) && self.addresses.another_failed(unit);
-        if score < limit || (banned && !elsewhere) || self.is_hub(unit) {
+        if score < limit || (banned && !elsewhere) {
             return;
         }
         if source.has(WEAK) && self.forgeable {
             // Connection lines that a client can write prove nothing by themselves.
             return;
         }
-        if source.ok > 0 {
-            match self.breaker.allows(now) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(()) => {
-                    self.alarm(Alarm::Breaker);
-                    return;
-                }
-            }
+        if !self.is_spared(unit) {
+            self.ban(unit, score, limit);
         }
-        self.ban(unit, score, limit);
     }
 
     fn ban(&mut self, unit: Unit, score: Nats, limit: Nats) {
@@ -95,9 +57,11 @@ impl Judge {
             Some(source) => self.dossiers.signals(unit, source),
             None => return,
         };
+        // A /64 that holds somebody who is allowed is not banned for a neighbour's doings.
+        let shared = self.overlaps_allowed(&unit.prefix());
         let Some(source) = self.sources.get_mut(unit.0) else { return };
         let client = source.ok > 0;
-        let prefix = self.addresses.prefix(unit, client);
+        let prefix = self.addresses.prefix(unit, client || shared);
         let narrow = prefix != unit.prefix();
         let length = length(&self.config.bans, score - limit, source.strikes, client);
         let until = now.plus(length);
@@ -140,10 +104,14 @@ impl Judge {
         self.effects.push_back(Effect::Ban(ban));
     }
 
-    /// Bans a prefix whose members accuse themselves one by one. Members and their own bans stay as they are.
+    /// Bans a prefix whose members accuse themselves one by one, unless it holds somebody who is allowed. Members and their
+    /// own bans stay as they are.
     pub(super) fn ban_prefix(&mut self, key: PrefixKey, net: IpNet, score: Nats, unit: Unit) {
+        if self.overlaps_allowed(&net) {
+            return;
+        }
         let (id, now) = (self.next_id(), self.now);
-        let limit = weights::LIMIT - self.prior.relief(now);
+        let limit = self.config.limit - self.prior.relief(now);
         let until = now.plus(length(&self.config.bans, score - limit, self.prefixes.strikes(key), false));
         let members = u32::from(self.prefixes.members(key));
         self.prefixes.ban(key, id, until, now);
@@ -296,16 +264,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn three_bans_of_clients_in_ten_minutes_trip_the_breaker() {
-        let mut breaker = Breaker::default();
-        let now = Time::from_secs(1_000_000);
-        assert_eq!(breaker.allows(now), Ok(true));
-        assert_eq!(breaker.allows(now), Ok(true));
-        assert_eq!(breaker.allows(now), Err(()));
-        assert_eq!(breaker.allows(now), Ok(false));
-        assert_eq!(breaker.allows(now.plus(Span::hours(2))), Ok(true));
     }
 }

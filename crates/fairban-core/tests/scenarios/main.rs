@@ -7,9 +7,11 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod admins;
 mod attacked_accounts;
 mod bans_and_after;
 mod blind_services;
+mod breaker;
 mod cold_start;
 mod connection_floods;
 mod default_domain;

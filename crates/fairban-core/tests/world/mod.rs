@@ -203,8 +203,13 @@ impl World {
     }
 
     pub fn with_limits(limits: Limits) -> World {
+        World::of(Engine::with_limits(config(), limits))
+    }
+
+    /// A host whose log begins now, judged by this engine.
+    pub fn of(engine: Engine) -> World {
         World {
-            engine: Engine::with_limits(config(), limits),
+            engine,
             effects: Vec::new(),
             bans: Vec::new(),
             fates: BTreeMap::new(),

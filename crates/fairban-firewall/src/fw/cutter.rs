@@ -24,17 +24,17 @@ use crate::prefixes::PrefixSet;
 /// Bans that come within this time after the first are done with it.
 const GATHER: Duration = Duration::from_millis(10);
 
-const BY_FAMILY: u16 = 20;
+pub(super) const BY_FAMILY: u16 = 20;
 const DESTROY: u16 = 21;
-const FAMILY_INET: u8 = 2;
-const FAMILY_INET6: u8 = 10;
+pub(super) const FAMILY_INET: u8 = 2;
+pub(super) const FAMILY_INET6: u8 = 10;
 const PROTOCOL_TCP: u8 = 6;
 
 /// Established, syn received, fin wait 1 and 2, close wait, last ack, closing, new syn received.
 const STATES: u32 = 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11 | 1 << 12;
 
 /// How the kernel names a connection: ports, addresses, interface, cookie.
-const ID_LEN: usize = 48;
+pub(super) const ID_LEN: usize = 48;
 /// Where it stands in what the kernel tells.
 const ID_AT: usize = 4;
 
@@ -160,7 +160,7 @@ impl Worker {
     }
 }
 
-fn request(kind: u16, flags: u16, family: u8, states: u32, id: &[u8; ID_LEN]) -> Vec<u8> {
+pub(super) fn request(kind: u16, flags: u16, family: u8, states: u32, id: &[u8; ID_LEN]) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.message(kind, REQUEST | flags, 1, |writer| {
         writer.put(&[family, PROTOCOL_TCP, 0, 0]);
@@ -172,16 +172,17 @@ fn request(kind: u16, flags: u16, family: u8, states: u32, id: &[u8; ID_LEN]) ->
 
 /// A connection as the kernel tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Connection {
+pub(super) struct Connection {
     id: [u8; ID_LEN],
     local_port: u16,
-    peer: IpAddr,
+    pub(super) peer: IpAddr,
+    pub(super) peer_port: u16,
 }
 
 impl Connection {
-    fn read(body: &[u8]) -> Option<Connection> {
+    pub(super) fn read(body: &[u8]) -> Option<Connection> {
         let id: [u8; ID_LEN] = body.get(ID_AT..ID_AT + ID_LEN)?.try_into().ok()?;
-        let [high, low, ..] = id;
+        let [high, low, peer_high, peer_low, ..] = id;
         let peer: [u8; 16] = id.get(20..36)?.try_into().ok()?;
         let peer = match *body.first()? {
             FAMILY_INET => {
@@ -191,7 +192,8 @@ impl Connection {
             // A server that listens for both families sees IPv4 peers in IPv6 clothes.
             _ => Ipv6Addr::from(peer).to_canonical(),
         };
-        Some(Connection { id, local_port: u16::from_be_bytes([high, low]), peer })
+        let [local_port, peer_port] = [[high, low], [peer_high, peer_low]].map(u16::from_be_bytes);
+        Some(Connection { id, local_port, peer, peer_port })
     }
 }
 

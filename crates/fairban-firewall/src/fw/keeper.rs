@@ -129,6 +129,7 @@ impl Keeper {
                 "a table that others can change, watched"
             },
         )];
+        remarks.push(self.table.ports());
         let (floor, allowed) = self.guard.count();
         remarks.push(format!("never banned: {floor} prefixes of the floor, {allowed} allowed"));
         remarks.extend(self.limiter.remark());

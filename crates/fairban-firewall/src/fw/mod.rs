@@ -13,6 +13,7 @@ mod arguments;
 mod bans;
 mod bucket;
 mod cutter;
+mod established;
 mod guard;
 mod keeper;
 mod latency;

@@ -12,6 +12,7 @@ use rustix::net::{RecvFlags, SendFlags, SocketFlags, SocketType, accept_with, re
 
 use super::arguments::Arguments;
 use super::cutter::{Cutter, CutterSocket};
+use super::established::Connections;
 use super::guard::Guard;
 use super::keeper::{Keeper, Outcome};
 use super::latency::Latency;
@@ -69,6 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     guard.set_own(&own.addresses);
     let keeper = Keeper::open(arguments.settings.clone(), guard, clock.now_ms())?;
     let cutter_socket = CutterSocket::open()?;
+    let connections = Connections::open()?;
     let identity = identity(&arguments.user);
     let mut remarks = vec![kernel()];
     // Whoever started us may wait to be told; if nobody does, that is no error.
@@ -81,6 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
         keeper,
         own,
         cutter,
+        connections,
         latency: Latency::default(),
         remarks,
         look_due_ms: None,
@@ -178,6 +181,7 @@ struct Process {
     keeper: Keeper,
     own: Own,
     cutter: Cutter,
+    connections: Connections,
     latency: Latency,
     remarks: Vec<String>,
     look_due_ms: Option<u64>,
@@ -275,6 +279,11 @@ impl Process {
                 return (Reply::Shuts(page, has_more), Vec::new());
             }
             Request::Ping => return (Reply::Health(self.health(now_ms)), Vec::new()),
+            Request::Established(peers) => {
+                let found = self.connections.established(peers);
+                let told = found.map_or_else(|error| Reply::Refused(error.to_string()), Reply::Established);
+                return (told, Vec::new());
+            }
         };
         let Outcome { answers, shut } = outcome;
         (Reply::Answers(answers), shut)

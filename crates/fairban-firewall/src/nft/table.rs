@@ -84,6 +84,13 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// What is closed, for a person.
+    pub(crate) fn ports(&self) -> String {
+        let list = |ports: &[u16]| ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+        let (logins, smtp) = (list(&self.settings.logins), list(&self.settings.smtp));
+        format!("closes ports {logins}; {smtp} to who tried passwords there")
+    }
+
     /// Opens the way to the kernel, and changes nothing.
     pub(crate) fn open(mut settings: Settings) -> Result<Table, Error> {
         let wire = Wire::open(TABLE)?;

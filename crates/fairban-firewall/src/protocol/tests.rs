@@ -15,6 +15,11 @@ fn prefix() -> impl Strategy<Value = IpNet> {
     prop_oneof![v4, v6].prop_map(|net| net.expect("the length fits").trunc())
 }
 
+fn peer() -> impl Strategy<Value = SocketAddr> {
+    let host = prefix().prop_map(|net| net.addr());
+    (host, any::<u16>()).prop_map(|(host, port)| SocketAddr::new(host, port))
+}
+
 fn shut() -> impl Strategy<Value = Shut> {
     let doors = prop_oneof![Just(Doors::Logins), Just(Doors::LoginsAndSmtp), Just(Doors::All)];
     let seconds = prop_oneof![Just(None), (1..=u32::MAX).prop_map(Some)];
@@ -35,6 +40,7 @@ fn request() -> impl Strategy<Value = Request> {
         prop::option::of(prefix()).prop_map(Request::List),
         (part(), prefixes()).prop_map(|(part, prefixes)| Request::Allow(part, prefixes)),
         Just(Request::Ping),
+        prop::collection::vec(peer(), 0..20).prop_map(Request::Established),
     ]
 }
 
@@ -59,6 +65,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         (prop::collection::vec(shut(), 0..20), any::<bool>())
             .prop_map(|(shuts, more)| Reply::Shuts(shuts, more)),
         health.prop_map(Reply::Health),
+        prop::collection::vec(any::<bool>(), 0..20).prop_map(Reply::Established),
         "[ -~]{0,40}".prop_map(Reply::Note),
         "[ -~]{0,40}".prop_map(Reply::Refused),
     ]

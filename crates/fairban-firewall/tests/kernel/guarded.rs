@@ -1,5 +1,6 @@
 //! Who is never shut out.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 
 use fairban_firewall::NftEnforcer;
@@ -83,6 +84,25 @@ fn the_allowlist_adds_to_the_floor_and_lifts_bans() {
     assert_eq!(enforcer.allow(&[]), Ok(Answer::Done));
     assert_eq!(asked(&mut enforcer, "10.77.1.2/32"), Answer::Done);
     assert_eq!(asked(&mut enforcer, "10.77.2.2/32"), Answer::Protected);
+}
+
+#[test]
+fn a_connection_is_found_by_address_and_port_while_it_is_established() {
+    let net = Net::new();
+    net.serve();
+    let mut enforcer = net.enforcer(&[]);
+    let v4 = net.dial("10.77.1.2", IMAP).unwrap();
+    let v6 = net.dial("2001:db8:1:1::2", IMAP).unwrap();
+    let [peer_v4, peer_v6] = [&v4, &v6].map(|stream| stream.local_addr().unwrap());
+    let other_port = SocketAddr::new(peer_v4.ip(), peer_v4.port() ^ 1);
+    let other_address = SocketAddr::new("10.77.1.3".parse().unwrap(), peer_v4.port());
+    let asked = [peer_v4, other_port, peer_v6, other_address];
+    assert_eq!(enforcer.established(&asked), Ok(vec![true, false, true, false]));
+    drop(v4);
+    wait_for("the connection is over", || {
+        enforcer.established(&[peer_v4, peer_v6]).unwrap() == [false, true]
+    });
+    assert_eq!(enforcer.established(&[]), Ok(vec![]));
 }
 
 #[test]

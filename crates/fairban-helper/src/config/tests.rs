@@ -5,14 +5,21 @@ fn journal(matches: &[&str]) -> Config {
     Config { journal: Some(Journal { matches, ..Journal::default() }), ..Config::default() }
 }
 
+fn listener(address: &str, from: &[&str]) -> Listener {
+    let from = from.iter().map(|prefix| prefix.parse().unwrap()).collect();
+    Listener { transport: Transport::Udp, address: address.parse().unwrap(), from }
+}
+
 #[test]
 fn what_fairban_asks_for_itself_is_taken() {
     let config = Config {
         journal: Some(Journal::of_services()),
         syslog: Some(Syslog {
-            udp: vec!["127.0.0.1:5514".parse().unwrap(), "[::1]:0".parse().unwrap()],
-            tcp: vec!["[::ffff:127.0.0.1]:5514".parse().unwrap()],
-            from_anywhere: false,
+            listeners: vec![
+                listener("127.0.0.1:5514", &[]),
+                listener("[::1]:0", &[]),
+                Listener { transport: Transport::Tcp, ..listener("[::ffff:127.0.0.1]:5514", &[]) },
+            ],
         }),
         resolve: Some(Resolve { names: vec!["mail.example.org".to_owned()], every_seconds: 0 }),
     };
@@ -55,15 +62,28 @@ fn cursors_have_systemds_form() {
 }
 
 #[test]
-fn strangers_reach_syslog_only_if_asked_for() {
+fn strangers_reach_syslog_only_if_they_are_named() {
     for open in ["0.0.0.0:514", "[::]:514", "192.0.2.1:514", "[::ffff:192.0.2.1]:514"] {
-        let address: SocketAddr = open.parse().unwrap();
-        let mut syslog = Syslog { udp: vec![address], ..Syslog::default() };
-        let config = |syslog: &Syslog| Config { syslog: Some(syslog.clone()), ..Config::default() };
-        assert_eq!(config(&syslog).check(), Err(ConfigError::Open(address)));
-        syslog.from_anywhere = true;
-        assert_eq!(config(&syslog).check(), Ok(()));
+        let config =
+            |listener| Config { syslog: Some(Syslog { listeners: vec![listener] }), ..Config::default() };
+        assert_eq!(config(listener(open, &[])).check(), Err(ConfigError::Open(open.parse().unwrap())));
+        assert_eq!(config(listener(open, &["192.0.2.0/24"])).check(), Ok(()));
+        let many = Listener { from: vec!["192.0.2.0/24".parse().unwrap(); 65], ..listener(open, &[]) };
+        assert_eq!(config(many).check(), Err(ConfigError::Senders));
     }
+}
+
+#[test]
+fn lines_are_taken_from_whom_the_listener_names_and_nobody_else() {
+    let takes = |listener: &Listener, sender: &str| listener.takes(sender.parse().unwrap());
+    let own = listener("127.0.0.1:514", &[]);
+    assert!(takes(&own, "127.0.0.1") && takes(&own, "::1") && takes(&own, "::ffff:127.0.0.1"));
+    assert!(!takes(&own, "192.0.2.1"));
+    let named = listener("[::]:514", &["192.0.2.0/28", "2001:db8:7::/48"]);
+    assert!(
+        takes(&named, "192.0.2.15") && takes(&named, "::ffff:192.0.2.15") && takes(&named, "2001:db8:7::1")
+    );
+    assert!(!takes(&named, "192.0.2.16") && !takes(&named, "2001:db8:8::1") && !takes(&named, "127.0.0.1"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::time::Instant;
 use crate::backoff::Backoff;
 use crate::channel::{Channel, ChannelError};
 use crate::config::{Config, Journal};
-use crate::protocol::{Job, Message, text};
+use crate::protocol::{Job, Message, sentence, text};
 
 use follow::{Follower, Records};
 pub(crate) use running::Running;
@@ -85,7 +85,8 @@ impl Reader {
                 None if begun.elapsed() < Backoff::WORKED => fruitless += 1,
                 None => fruitless = 0,
             }
-            self.channel.say(Job::Journal, format!("journalctl ended ({ended}) and is started again"))?;
+            let why = sentence(format!("journalctl ended ({ended})"));
+            self.channel.send(&Message::Restarted { job: Job::Journal, why })?;
             if fruitless >= FRUITLESS_MAX
                 && let From::After(cursor) = &from
             {

@@ -3,16 +3,11 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Journal, Syslog};
+use crate::config::{Journal, Listener, Syslog};
 
 fn arbitrary_counts() -> impl Strategy<Value = Counts> {
-    any::<[u64; 6]>().prop_map(|[lines, forged, set_aside, too_long, unreadable, refused]| Counts {
-        lines,
-        forged,
-        set_aside,
-        too_long,
-        unreadable,
-        refused,
+    any::<[u64; 7]>().prop_map(|[lines, forged, set_aside, too_long, unreadable, refused, strangers]| {
+        Counts { lines, forged, set_aside, too_long, unreadable, refused, strangers }
     })
 }
 
@@ -21,8 +16,18 @@ fn arbitrary_batch() -> impl Strategy<Value = Batch> {
     let peers = vec((any::<IpAddr>(), any::<u32>()), 0..=BATCH_PEERS_MAX);
     let cursor = option::of("s=[0-9a-f]{32};i=[0-9a-f]{1,8}");
     let job = prop_oneof![Just(Job::Journal), Just(Job::Syslog)];
-    (job, vec(line, 0..20), cursor, arbitrary_counts(), option::of(".{0,90}"), peers).prop_map(
-        |(job, lines, cursor, counts, forged, peers)| Batch { job, lines, cursor, counts, forged, peers },
+    let of_network = (0..config::Syslog::LISTENERS_MAX as u16, peers, any::<Option<IpAddr>>());
+    (job, vec(line, 0..20), cursor, arbitrary_counts(), option::of(".{0,90}"), of_network).prop_map(
+        |(job, lines, cursor, counts, forged, (listener, peers, stranger))| Batch {
+            job,
+            listener,
+            lines,
+            cursor,
+            counts,
+            forged,
+            peers,
+            stranger,
+        },
     )
 }
 
@@ -47,6 +52,7 @@ fn arbitrary_message() -> impl Strategy<Value = Message> {
         arbitrary_batch().prop_map(Message::Batch),
         ("[a-z]{1,9}", prop_oneof![found.prop_map(Ok), ".{0,90}".prop_map(Err)])
             .prop_map(|(name, addresses)| Message::Resolved { name, addresses }),
+        ".{0,90}".prop_map(|why| Message::Restarted { job: Job::Journal, why }),
         ".{0,90}".prop_map(|text| Message::Said { job: Job::Helper, text }),
     ]
 }
@@ -90,7 +96,13 @@ proptest! {
 fn orders_arrive_as_they_were_sent() {
     let config = Config {
         journal: Some(Journal::of_services()),
-        syslog: Some(Syslog { udp: vec!["[::1]:514".parse().unwrap()], ..Syslog::default() }),
+        syslog: Some(Syslog {
+            listeners: vec![Listener {
+                transport: Transport::Udp,
+                address: "[::1]:514".parse().unwrap(),
+                from: Vec::new(),
+            }],
+        }),
         resolve: None,
     };
     for order in [Order::Configure { worker: 7, config }, Order::Leave { worker: u32::MAX }] {
@@ -110,12 +122,14 @@ fn the_largest_configuration_is_one_packet() {
             trusted_uids: vec![u32::MAX; Journal::UIDS_MAX],
         }),
         syslog: Some(Syslog {
-            udp: vec![
-                "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap();
-                Syslog::ADDRESSES_MAX
+            listeners: vec![
+                Listener {
+                    transport: Transport::Tcp,
+                    address: "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap(),
+                    from: vec!["ffff::/128".parse().unwrap(); Listener::FROM_MAX],
+                };
+                Syslog::LISTENERS_MAX
             ],
-            tcp: Vec::new(),
-            from_anywhere: true,
         }),
         resolve: Some(Resolve { names: vec![name; Resolve::NAMES_MAX], every_seconds: u32::MAX }),
     };

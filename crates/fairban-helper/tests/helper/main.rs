@@ -13,7 +13,8 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fairban_helper::protocol::{Ready, Transport};
+use fairban_helper::config::{Listener, Transport};
+use fairban_helper::protocol::Ready;
 use fairban_helper::{Config, Gone, Helper, Launch, Message};
 use fairban_wall::Identity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -98,6 +99,11 @@ impl Driver {
     fn until_said(&mut self, part: &str) {
         self.until(|_, message| matches!(message, Message::Said { text, .. } if text.contains(part)));
     }
+}
+
+/// For this machine alone.
+fn listener(transport: Transport, address: &str) -> Listener {
+    Listener { transport, address: address.parse().unwrap(), from: Vec::new() }
 }
 
 /// Where `ready` listens.

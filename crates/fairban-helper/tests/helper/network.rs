@@ -3,17 +3,19 @@
 use std::io::Write as _;
 use std::net::{Shutdown, TcpStream, UdpSocket};
 
-use fairban_helper::config::{Resolve, Syslog};
-use fairban_helper::protocol::{LINE_BYTES_MAX, Transport};
+use fairban_helper::config::{Listener, Resolve, Syslog, Transport};
+use fairban_helper::protocol::LINE_BYTES_MAX;
 use fairban_helper::{Config, Message};
 
-use crate::{Driver, address};
+use crate::{Driver, address, listener};
 
 fn both() -> Config {
     let syslog = Syslog {
-        udp: vec!["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()],
-        tcp: vec!["127.0.0.1:0".parse().unwrap()],
-        from_anywhere: false,
+        listeners: vec![
+            listener(Transport::Udp, "127.0.0.1:0"),
+            listener(Transport::Udp, "[::1]:0"),
+            listener(Transport::Tcp, "127.0.0.1:0"),
+        ],
     };
     Config { syslog: Some(syslog), ..Config::default() }
 }
@@ -112,10 +114,46 @@ fn a_daemon_that_reads_slowly_loses_nothing_over_tcp() {
 fn what_cannot_be_listened_on_is_said_and_the_rest_works() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let mut config = both();
-    config.syslog.as_mut().unwrap().udp.insert(0, taken.local_addr().unwrap());
+    let address = taken.local_addr().unwrap().to_string();
+    config.syslog.as_mut().unwrap().listeners.insert(0, listener(Transport::Udp, &address));
     let mut driver = Driver::start(config);
     assert_eq!(driver.until_ready().listening.len(), 3);
     driver.until_said("another program listens there");
+}
+
+#[test]
+fn lines_of_a_sender_who_is_not_named_never_arrive() {
+    let from = |prefix: &str, transport| Listener {
+        from: vec![prefix.parse().unwrap()],
+        ..listener(transport, "127.0.0.1:0")
+    };
+    let listeners = vec![
+        from("127.0.0.2/32", Transport::Udp),
+        from("127.0.0.2/32", Transport::Tcp),
+        listener(Transport::Udp, "[::1]:0"),
+    ];
+    let mut driver = Driver::start(Config { syslog: Some(Syslog { listeners }), ..Config::default() });
+    let ready = driver.until_ready();
+    let (udp, tcp) = (address(&ready, Transport::Udp), address(&ready, Transport::Tcp));
+    UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"<38>forged", udp).unwrap();
+    // Its connection is closed before a byte of it is read.
+    let mut stranger = TcpStream::connect(tcp).unwrap();
+    let _ = stranger.write_all(b"<38>forged\n");
+    driver.until(|driver, _| driver.helper.status().syslog.strangers == 2);
+    UdpSocket::bind("127.0.0.2:0").unwrap().send_to(b"<38>true", udp).unwrap();
+    driver.until(|driver, message| {
+        let listener = match message {
+            Message::Batch(batch) => Some(batch.listener),
+            _ => None,
+        };
+        assert!(driver.lines.is_empty() || listener.is_none_or(|listener| listener == 0));
+        !driver.lines.is_empty()
+    });
+    assert_eq!(driver.lines, ["<38>true"]);
+    let over_ipv6 = ready.listening.iter().find(|(_, address)| address.is_ipv6()).unwrap().1;
+    UdpSocket::bind("[::1]:0").unwrap().send_to(b"<38>another", over_ipv6).unwrap();
+    driver.until(|_, message| matches!(message, Message::Batch(batch) if batch.listener == 2));
+    assert_eq!(driver.helper.status().syslog.lines, 2);
 }
 
 #[test]

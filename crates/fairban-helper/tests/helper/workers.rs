@@ -2,15 +2,15 @@
 
 use std::net::UdpSocket;
 
-use fairban_helper::config::{Resolve, Syslog};
-use fairban_helper::protocol::{Job, Transport};
+use fairban_helper::config::{Resolve, Syslog, Transport};
+use fairban_helper::protocol::Job;
 use fairban_helper::{Config, Message};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Driver, address};
+use crate::{Driver, address, listener};
 
 fn udp() -> Config {
-    let syslog = Syslog { udp: vec!["127.0.0.1:0".parse().unwrap()], ..Syslog::default() };
+    let syslog = Syslog { listeners: vec![listener(Transport::Udp, "127.0.0.1:0")] };
     Config { syslog: Some(syslog), ..Config::default() }
 }
 

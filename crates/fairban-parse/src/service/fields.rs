@@ -1,6 +1,6 @@
 //! Taking fields out of bytes that a client may have written parts of.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use memchr::{memchr, memchr_iter, memrchr_iter};
 
@@ -15,8 +15,60 @@ pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
     if let Some(address) = ipv4(bytes) {
         return Some(IpAddr::V4(address));
     }
-    let address: IpAddr = core::str::from_utf8(bytes).ok()?.parse().ok()?;
+    let address = match ipv6(bytes) {
+        Some(address) => IpAddr::V6(address),
+        // An IPv4 address in IPv6 form, or none.
+        None => core::str::from_utf8(bytes).ok()?.parse().ok()?,
+    };
     Some(address.to_canonical())
+}
+
+/// Groups of hexadecimal digits, one run of zeros left out or none: what the standard library reads, at a tenth of the
+/// price, but for those that end as an IPv4 address.
+fn ipv6(bytes: &[u8]) -> Option<Ipv6Addr> {
+    let mut groups = [0_u16; 8];
+    let (mut count, mut gap) = (0, None);
+    let mut rest = bytes;
+    if let Some(after) = rest.strip_prefix(b"::") {
+        (gap, rest) = (Some(0), after);
+    }
+    while !rest.is_empty() {
+        let (value, after) = group(rest)?;
+        *groups.get_mut(count)? = value;
+        count += 1;
+        rest = match after {
+            [] => after,
+            [b':', b':', after @ ..] if gap.is_none() => {
+                gap = Some(count);
+                after
+            }
+            [b':', after @ ..] if after.first().is_some_and(u8::is_ascii_hexdigit) => after,
+            _ => return None,
+        };
+    }
+    match gap {
+        None if count == 8 => {}
+        Some(at) if count < 8 => {
+            // What stands behind the gap moves to the end.
+            groups.copy_within(at..count, 8 - (count - at));
+            groups[at..8 - (count - at)].fill(0);
+        }
+        _ => return None,
+    }
+    Some(Ipv6Addr::from(groups))
+}
+
+/// One to four hexadecimal digits, and what follows them.
+fn group(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let (mut value, mut digits) = (0_u16, 0);
+    while let Some(digit) = bytes.get(digits).and_then(|&byte| char::from(byte).to_digit(16)) {
+        if digits == 4 {
+            return None;
+        }
+        value = value << 4 | digit as u16;
+        digits += 1;
+    }
+    (digits > 0).then_some((value, &bytes[digits..]))
 }
 
 /// Four numbers up to 255, without zeros before them, and the dots between: what the standard library reads, at a
@@ -163,6 +215,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn ipv6_is_what_the_standard_library_reads() {
+        let parts =
+            ["", "0", "1", "abcd", "ABCD", "fffff", "g", ":", "::", "1:2", "1:2:3:4", "1:2:3:4:5:6:7", "-1"];
+        for a in parts {
+            for b in parts {
+                for text in [
+                    format!("{a}:{b}"),
+                    format!("{a}::{b}"),
+                    format!("{a}:3:{b}"),
+                    format!("{a}::3:{b}"),
+                    format!("{a}:1:2:3:4:{b}"),
+                ] {
+                    assert_eq!(ipv6(text.as_bytes()), text.parse().ok(), "{text}");
+                }
+            }
+        }
+        assert_eq!(ipv6(b"::ffff:192.0.2.1"), None, "left to others");
     }
 
     #[test]

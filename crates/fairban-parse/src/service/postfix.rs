@@ -221,7 +221,7 @@ fn sent(text: &[u8]) -> Reading {
     let Some((method, user)) =
         rest.strip_prefix(b", sasl_method=").and_then(|rest| split_once(rest, b", sasl_username="))
     else {
-        return Reading::Quiet;
+        return Reading::Event(event(Tells::Mail, source, port));
     };
     // The name of a user who logged in; what may follow it is the server's, or encoded.
     let mut user = user;

@@ -142,6 +142,18 @@ pub enum Verb {
     },
     /// The configuration was read again.
     Reload,
+    /// Sources at which people log in are banned again, though the breaker is open.
+    Resume,
+    /// A ban is not carried out, for it would hit somebody protected; the action's reason says whom. By the service itself.
+    Protect {
+        /// Whose.
+        prefix: IpNet,
+    },
+    /// It is carried out after all.
+    Release {
+        /// Whose.
+        prefix: IpNet,
+    },
 }
 
 /// Whom an operator lets in.

@@ -30,7 +30,7 @@ pub use self::rows::{
     ActionRow, AllowedRow, BanRow, CounterRow, Event, ForgivenRow, ModeRow, NoteRow, SignalRow, StatusRow,
     TriedRow, VerdictRow,
 };
-pub use self::writer::{Health, Notice, Writer};
+pub use self::writer::{Health, Notice, OnTheirWay, Writer};
 use crate::shown;
 
 /// Version of the schema, kept as `user_version`.

@@ -92,7 +92,7 @@ impl<'a> Row<'a> {
             Alarm::Looping { account, source, failures } => {
                 Row { account: Some(account), prefix: Some((*source).into()), count: Some(*failures), ..row }
             }
-            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } => {
+            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } | Alarm::Spared { source, .. } => {
                 Row { prefix: Some((*source).into()), ..row }
             }
             _ => row,
@@ -363,6 +363,9 @@ impl ActionParts {
                 ActionParts { verb: "mode", mode: Some(*mode), until: *confirm, ..none }
             }
             Verb::Reload => ActionParts { verb: "reload", ..none },
+            Verb::Resume => ActionParts { verb: "resume", ..none },
+            Verb::Protect { prefix } => ActionParts { verb: "protect", prefix: Some(*prefix), ..none },
+            Verb::Release { prefix } => ActionParts { verb: "release", prefix: Some(*prefix), ..none },
         }
     }
 }
@@ -401,7 +404,12 @@ fn carry_out(to: &Transaction<'_>, action: &Action, id: i64) -> rusqlite::Result
             let sql = "UPDATE bans SET enforced = ?1 WHERE ended_us IS NULL AND (until_us IS NULL OR until_us > ?2)";
             to.execute(sql, (*mode == Mode::Live, time)).map(drop)
         }
-        Verb::Reload => Ok(()),
+        Verb::Protect { prefix } | Verb::Release { prefix } => {
+            let sql = "UPDATE bans SET enforced = ?1 WHERE prefix = ?2 AND ended_us IS NULL";
+            let is_enforced = matches!(action.verb, Verb::Release { .. });
+            to.execute(sql, (is_enforced, prefix.to_string())).map(drop)
+        }
+        Verb::Reload | Verb::Resume => Ok(()),
     }
 }
 

@@ -18,6 +18,10 @@ use super::{Clock, Database, Entry, Error, MovedAside, Options};
 /// Entries in one transaction.
 const BATCH_MAX: usize = 512;
 
+/// The first entry waits so long for others: too short for anybody to miss it, and long enough for those who were told of
+/// the same verdict to have the processor first.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// The longest pause between two tries.
 const RETRY_MAX: Duration = Duration::from_secs(60);
 
@@ -66,6 +70,20 @@ enum Message {
     Entry(Entry),
     /// Record everything, force it onto the disk, and say how it went.
     Settle(SyncSender<Result<(), Health>>),
+    /// Record what was sent before, as far as that goes now, and say that it was tried.
+    Tried(SyncSender<()>),
+}
+
+/// Entries sent until now, on their way: for whoever wants to read what was just written.
+#[derive(Debug)]
+pub struct OnTheirWay(Receiver<()>);
+
+impl OnTheirWay {
+    /// Waits until they were recorded, or could not be; at most for `longest`.
+    pub fn wait(&self, longest: Duration) {
+        // Late, or the thread has ended: what is there is there.
+        let _ = self.0.recv_timeout(longest);
+    }
 }
 
 #[derive(Debug)]
@@ -101,6 +119,7 @@ impl Writer {
             trouble: None,
             dropped: 0,
             settle: Vec::new(),
+            tried: Vec::new(),
         };
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || worker.run())?;
         Ok(Writer { sender, shared, thread: Some(thread) })
@@ -144,6 +163,14 @@ impl Writer {
             return Err(self.health());
         }
         answered.recv_timeout(longest).unwrap_or_else(|_| Err(self.health()))
+    }
+
+    /// What was sent until now, for another thread to wait for. Waits itself only as [`Writer::send`] does.
+    pub fn on_their_way(&self) -> OnTheirWay {
+        let (answer, answered) = mpsc::sync_channel(1);
+        // If the thread has ended, the other end is dropped, and nobody waits.
+        let _ = self.sender.send(Message::Tried(answer));
+        OnTheirWay(answered)
     }
 
     /// Records what was sent and ends the thread. Entries that cannot be recorded at the first try are lost here; the
@@ -208,6 +235,8 @@ struct Worker {
     dropped: u64,
     /// Who waits for everything to be on the disk.
     settle: Vec<SyncSender<Result<(), Health>>>,
+    /// Who waits for what was sent before to be recorded, if it can be.
+    tried: Vec<SyncSender<()>>,
 }
 
 /// Since the database cannot be written.
@@ -258,6 +287,7 @@ impl Worker {
             Err(RecvTimeoutError::Disconnected) => return false,
         };
         let mut taken = 0;
+        let end = self.clock.elapsed() + GATHER;
         while let Some(message) = next {
             match message {
                 Message::Entry(entry) => self.backlog.push_back(entry),
@@ -265,9 +295,15 @@ impl Worker {
                     self.settle.push(answer);
                     return true;
                 }
+                Message::Tried(answer) => {
+                    self.tried.push(answer);
+                    return true;
+                }
             }
             taken += 1;
-            next = if taken < BATCH_MAX { self.receiver.try_recv().ok() } else { None };
+            // Who has hung up is noticed the next time.
+            let wait = end.saturating_sub(self.clock.elapsed());
+            next = if taken < BATCH_MAX { self.receiver.recv_timeout(wait).ok() } else { None };
         }
         true
     }
@@ -400,6 +436,10 @@ impl Worker {
     }
 
     fn answer(&mut self) {
+        for waiting in self.tried.drain(..) {
+            // Whoever asked may have given up.
+            let _ = waiting.try_send(());
+        }
         for waiting in std::mem::take(&mut self.settle) {
             let settled = match (&self.trouble, &mut self.database) {
                 (None, Some(database)) => database.settle().map_err(|error| error.to_string()),

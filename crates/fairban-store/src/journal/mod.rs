@@ -160,6 +160,43 @@ struct Unsynced {
     since: Option<Duration>,
 }
 
+/// When records are to be forced onto the disk.
+#[derive(Debug)]
+pub enum Due {
+    /// None wait.
+    Nothing,
+    /// Not yet, but then.
+    At(Duration),
+    /// This is to be done now.
+    Now(Sync),
+}
+
+/// Records to be forced onto the disk, by whoever has the time.
+#[derive(Debug)]
+pub struct Sync {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    /// The folder, where the file is new in it.
+    dir: Option<PathBuf>,
+}
+
+impl Sync {
+    /// Forces them.
+    ///
+    /// # Errors
+    /// The disk does not take them: tell the journal, by [`Journal::sync_again`].
+    pub fn run(&self) -> Result<(), Error> {
+        let forced = self.disk.open(&self.path, Purpose::Append).and_then(|mut file| file.sync());
+        match forced {
+            // A snapshot holds what was in it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            forced => forced.map_err(|source| failed("force to disk", &self.path, source))?,
+        }
+        let Some(dir) = &self.dir else { return Ok(()) };
+        self.disk.sync_dir(dir).map_err(|source| failed("force to disk", dir, source))
+    }
+}
+
 impl Journal {
     /// Opens the journal in `dir`, which is made if it is missing. Cuts off a torn tail; on a read-only disk the cut is
     /// made up for when appending becomes possible.
@@ -269,6 +306,26 @@ impl Journal {
             return Ok(Some(due));
         }
         self.sync().map(|()| None)
+    }
+
+    /// As [`Journal::sync_if_due`], with the forcing itself handed out, for a thread that may wait for the disk. What was
+    /// handed out counts as forced; [`Journal::sync_again`] takes that back.
+    pub fn due_sync(&mut self, now: Duration) -> Due {
+        let Durability::Within(longest) = self.options.durability else { return Due::Nothing };
+        let (true, Some(last)) = (self.unsynced.records, self.segments.last()) else { return Due::Nothing };
+        let due = self.unsynced.since.get_or_insert(now).saturating_add(longest);
+        if now < due {
+            return Due::At(due);
+        }
+        let dir = self.unsynced.dir.then(|| self.dir.clone());
+        let sync = Sync { disk: Arc::clone(&self.disk), path: last.path(&self.dir), dir };
+        self.unsynced = Unsynced::default();
+        Due::Now(sync)
+    }
+
+    /// What was handed out last could not be forced: it is due again.
+    pub fn sync_again(&mut self) {
+        self.unsynced = Unsynced { records: true, dir: true, since: self.unsynced.since };
     }
 
     /// The records from number `from` to the newest.

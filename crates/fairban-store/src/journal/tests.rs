@@ -376,6 +376,37 @@ fn a_disk_that_cannot_force_is_said_and_a_batch_that_must_be_forced_is_undone() 
 }
 
 #[test]
+fn what_is_forced_by_another_thread_is_forced_once_and_again_after_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::new();
+    let options = Options { durability: Durability::Within(Duration::from_secs(1)), ..small() };
+    let (mut journal, _) = Journal::open_on(Arc::new(disk.clone()), dir.path(), options).unwrap();
+    let at = Duration::from_millis;
+    assert!(matches!(journal.due_sync(at(0)), Due::Nothing));
+    append(&mut journal, 1).unwrap();
+    assert!(matches!(journal.due_sync(at(0)), Due::At(due) if due == at(1000)));
+    append(&mut journal, 1).unwrap();
+    let Due::Now(sync) = journal.due_sync(at(1000)) else { panic!("it is due") };
+    assert!(matches!(journal.due_sync(at(1000)), Due::Nothing), "it is on its way");
+    FaultyDisk::set(&disk.0.no_sync, true);
+    sync.run().unwrap_err();
+    journal.sync_again();
+    assert!(matches!(journal.due_sync(at(1500)), Due::At(_)));
+    FaultyDisk::set(&disk.0.no_sync, false);
+    let Due::Now(sync) = journal.due_sync(at(2500)) else { panic!("it is due again") };
+    let before = disk.0.syncs.load(Ordering::Relaxed);
+    sync.run().unwrap();
+    assert_eq!(disk.0.syncs.load(Ordering::Relaxed), before + 2, "the file and its name");
+    // A segment that was dropped meanwhile is in a snapshot.
+    append(&mut journal, 1).unwrap();
+    assert!(matches!(journal.due_sync(at(3000)), Due::At(_)));
+    let Due::Now(sync) = journal.due_sync(at(4000)) else { panic!("it is due") };
+    drop(journal);
+    fs::remove_dir_all(dir.path()).unwrap();
+    sync.run().unwrap();
+}
+
+#[test]
 fn segments_are_dropped_when_all_their_records_are_old() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = Journal::open(dir.path(), small()).unwrap();

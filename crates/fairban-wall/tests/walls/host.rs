@@ -83,7 +83,8 @@ pub(crate) fn a_capability_is_kept(_: &Dir) {
     assert_eq!(raised.require().is_ok(), had.count_ones() == 2);
 }
 
-pub(crate) fn a_user_cannot_become_another(_: &Dir) {
+/// Without a wall, as a supervisor does it.
+fn become_nobody() {
     if is_root() {
         rustix::thread::set_thread_groups(&[]).unwrap();
         let nobody = rustix::fs::Gid::from_raw(NOBODY);
@@ -91,6 +92,17 @@ pub(crate) fn a_user_cannot_become_another(_: &Dir) {
         let nobody = rustix::fs::Uid::from_raw(NOBODY);
         rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
     }
+}
+
+pub(crate) fn without_rights_nothing_is_asked_for(_: &Dir) {
+    become_nobody();
+    let raised = close_where_these_fail(&[libc::SYS_capset], libc::EPERM);
+    assert_eq!(raised.capabilities.kept, []);
+    assert_eq!(status("CapPrm"), "0000000000000000");
+}
+
+pub(crate) fn a_user_cannot_become_another(_: &Dir) {
+    become_nobody();
     let identity = Some(Identity { uid: 0, gid: 0, groups: Vec::new() });
     let error = Wall { identity, ..wall() }.close().unwrap_err();
     assert!(matches!(error, Error::Identity { uid: 0, gid: 0, .. }), "{error}");

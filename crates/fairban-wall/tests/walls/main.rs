@@ -45,6 +45,7 @@ const CASES: &[Case] = &[
     ("a capability is kept over a change of user", host::a_capability_is_kept, None),
     ("a user cannot become another", host::a_user_cannot_become_another, None),
     ("a process with threads is refused", host::a_process_with_threads_is_refused, None),
+    ("who has no rights does not ask to give any up", host::without_rights_nothing_is_asked_for, None),
     ("a kernel without Landlock is told", host::a_kernel_without_landlock_is_told, None),
     ("a kernel without seccomp is told", host::a_kernel_without_seccomp_is_told, None),
 ];

@@ -2,6 +2,7 @@
 
 mod content;
 mod findings;
+mod firewall;
 mod look;
 mod output;
 mod probe;
@@ -13,6 +14,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use fairban_control::{Client, InputKind, InputState};
 use jiff::Timestamp;
 
 use self::findings::{Finding, Level, Surroundings};
@@ -36,6 +38,9 @@ const FINDINGS: u8 = 1;
 /// If the inputs could not be tried or the output could not be written: the environment's fault.
 pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let mut output = Output::new(args.json);
+    if args.firewall {
+        return firewall::check(&output);
+    }
     let loaded = match Config::load(&Paths::new(args.config.as_deref())) {
         Ok(loaded) => loaded,
         Err(report) => return refuse(&report, &mut output),
@@ -50,6 +55,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let (mut findings, identity) = (about_files(&loaded), Identity::of(&loaded.config, &accounts));
     findings.extend(about_accounts(&loaded.config, &accounts, &identity));
     findings.extend(about_enforcer(&loaded.config, &identity));
+    findings.extend(about_running(&loaded.config));
     let plan = live::plan(&loaded.config, Path::new("/"));
     output.run(&loaded, &identity)?;
     let looked = look(&plan, &identity, &accounts, &mut findings)?;
@@ -70,6 +76,29 @@ fn refuse(report: &Report, output: &mut Output) -> Result<ExitCode, Failure> {
         crate::error::tell(&Failure::new(Kind::Config, format!("the configuration is wrong: {count}")));
     }
     Ok(ExitCode::from(Kind::Config.code()))
+}
+
+/// What only a service knows that runs: whose lines its listeners refuse, and what they suffer from.
+fn about_running(config: &Config) -> Vec<Finding> {
+    let answer = Client::connect(&config.control.socket.value)
+        .and_then(|mut client| client.ask(&fairban_control::Request::Status));
+    // Where none runs, or does not answer us, there is nothing to say.
+    let Ok(fairban_control::Response::Status(status)) = answer else { return Vec::new() };
+    let of_input = |input: &fairban_control::InputStatus| {
+        let remark = input.remark.as_ref().map_or(String::new(), |remark| format!(": {remark}"));
+        if input.refused > 0 {
+            let text = format!("the running service refuses senders{remark}");
+            let remedy = "if they are yours, add them to from of this input".to_owned();
+            return Some(Finding::new(Level::Warning, input.name.as_str(), text).with([remedy]));
+        }
+        let is_network = matches!(input.kind, InputKind::Syslog | InputKind::Journal);
+        let is_failed = input.state == InputState::Failed && is_network;
+        is_failed.then(|| {
+            let text = format!("the running service reads nothing here{remark}");
+            Finding::new(Level::Warning, input.name.as_str(), text)
+        })
+    };
+    status.inputs.iter().filter_map(of_input).collect()
 }
 
 /// As whom the inputs are tried.

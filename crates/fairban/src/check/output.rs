@@ -27,6 +27,14 @@ pub(super) struct Output {
     json: bool,
 }
 
+/// One thing that was tried with real packets.
+pub(super) struct Proof {
+    /// What should be so.
+    pub(super) text: String,
+    /// It is.
+    pub(super) holds: bool,
+}
+
 impl Output {
     pub(super) fn new(json: bool) -> Output {
         Output { json }
@@ -119,7 +127,7 @@ impl Output {
             ("configuration", files),
             ("inputs tried as", tried),
             ("begins in", format!("{} mode, unless its state says otherwise", config.mode.value.name())),
-            ("enforcer", daemon::chosen(config).0.name().to_owned()),
+            ("enforcer", daemon::chosen(config).0.kind().name().to_owned()),
             ("state", path_name(&config.state_dir.value)),
             ("control", format!("{}: {act} may act", path_name(&config.control.socket.value))),
             ("bans", lengths(&config.ban_lengths())),
@@ -186,6 +194,29 @@ impl Output {
                        "text": printable(&finding.text), "remedies": remedies})
             };
             ordered.iter().map(object).collect()
+        })
+    }
+
+    /// What the kernel has, and what was tried on it.
+    pub(super) fn proof(&self, facts: &[String], proofs: &[Proof]) -> Result<(), Failure> {
+        let mut text = facts.iter().fold(String::new(), |mut text, fact| {
+            let _ = writeln!(text, "{}", printable(fact));
+            text
+        });
+        text.push('\n');
+        for proof in proofs {
+            let (style, word) = if proof.holds {
+                (AnsiColor::Green.on_default(), "yes")
+            } else {
+                (AnsiColor::Red.on_default().bold(), "NO")
+            };
+            let _ = writeln!(text, "{style}{word:>3}{style:#}  {}", printable(&proof.text));
+        }
+        self.write(&text, || {
+            let facts = facts.iter().map(|fact| json!({"action": "fact", "text": printable(fact)}));
+            let proof =
+                |proof: &Proof| json!({"action": "proof", "text": printable(&proof.text), "holds": proof.holds});
+            facts.chain(proofs.iter().map(proof)).collect()
         })
     }
 

@@ -24,7 +24,7 @@ const DROP_INS_MAX: usize = 1_000;
 const ALLOWED_PREFIXES_MAX: usize = 4_096;
 
 /// Most DNS names of all of `allow`: each is looked up again and again.
-const ALLOWED_NAMES_MAX: usize = 256;
+const ALLOWED_NAMES_MAX: usize = fairban_helper::config::Resolve::NAMES_MAX;
 
 /// Where the configuration stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

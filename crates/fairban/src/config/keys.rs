@@ -47,7 +47,8 @@ pub(crate) const SECTIONS: [Section; 5] = [
         name: "input",
         heading: "[[input]]: what is read",
         text: "Each [[input]] names one source of log lines with exactly one of file, multilog, journal, syslog and pipe. Without \
-               any, the usual places are searched. Inputs of all files add up.",
+               any, the usual places are searched. Inputs of all files add up. A reload takes new inputs as far as the walls reach that went \
+               up at the start; where it names one outside, it says so, and the old configuration stays until a restart.",
     },
     Section {
         name: "bans",
@@ -79,7 +80,7 @@ const fn key(
 }
 
 /// The keys, by table, in the order of the documents.
-pub(crate) const KEYS: [Key; 36] = [
+pub(crate) const KEYS: [Key; 37] = [
     key(
         "mode",
         "\"shadow\" or \"live\"",
@@ -116,11 +117,20 @@ pub(crate) const KEYS: [Key; 36] = [
         "How often the DNS names in allow are looked up again. A name that cannot be looked up keeps its last addresses.",
     ),
     key(
+        "admins",
+        "a list of user names",
+        "[]",
+        "[\"alice\"]",
+        Applies::Reload,
+        "Administrators of this machine, besides root and the members of sudo, wheel and admin. While one of them is logged in over \
+         SSH, the address of that very connection is not shut out, whatever the evidence.",
+    ),
+    key(
         "timezone",
         "the name of a time zone",
         "the system's",
         "\"Europe/Berlin\"",
-        Applies::Restart,
+        Applies::Reload,
         "The zone of stamps that name none, such as Europe/Berlin, UTC or +02:00.",
     ),
     key(
@@ -128,7 +138,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "true or false",
         "true without any [[input]], else false",
         "false",
-        Applies::Restart,
+        Applies::Reload,
         "Search the usual places for logs: mail.log, maillog, auth.log, secure, syslog, messages, dovecot*.log, every other \
          file in /var/log that shows logins, multilog folders there and of supervised services, and the journal where there are \
          no such files.",
@@ -181,7 +191,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "an absolute path, or a pattern with *, ? and [...]",
         "none",
         "\"/var/log/mail.log\"",
-        Applies::Restart,
+        Applies::Reload,
         "A log file, followed over every kind of rotation; it need not exist yet. With a pattern, all files that match now or \
          later. Name the file that is written to: rotated ones are found by its name.",
     ),
@@ -190,7 +200,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "an absolute path",
         "none",
         "\"/var/log/qmail/pop3d\"",
-        Applies::Restart,
+        Applies::Reload,
         "A folder that multilog writes, with `current` in it.",
     ),
     key(
@@ -198,7 +208,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "a list of matches",
         "none",
         "[\"_SYSTEMD_UNIT=ssh.service\", \"_SYSTEMD_UNIT=dovecot.service\"]",
-        Applies::Restart,
+        Applies::Reload,
         "The journal of systemd. Matches are those of journalctl: FIELD=value; the same field again means or, another field \
          and, a single + or. An empty list reads everything. Lines count only if the fields that the journal itself \
          vouches for fit the service.",
@@ -208,7 +218,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "\"unix:PATH\", \"udp:ADDRESS:PORT\" or \"tcp:ADDRESS:PORT\"",
         "none",
         "\"udp:127.0.0.1:5514\"",
-        Applies::Restart,
+        Applies::Reload,
         "Listen for syslog here. Any other address than one of this machine's own (127.0.0.1, ::1) also needs from.",
     ),
     key(
@@ -216,7 +226,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "an absolute path",
         "none",
         "\"/run/fairban/log\"",
-        Applies::Restart,
+        Applies::Reload,
         "A named pipe that a syslog daemon writes to. Made with mkfifo; what is written while nobody reads is the writer's to \
          keep.",
     ),
@@ -225,7 +235,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "a list of prefixes",
         "this machine",
         "[\"192.0.2.0/28\"]",
-        Applies::Restart,
+        Applies::Reload,
         "From whom a syslog listener takes lines. The sender of a UDP packet can be made up by anybody who can reach the port: \
          whoever can, writes your log.",
     ),
@@ -234,7 +244,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "a list of service names",
         "those of services",
         "[\"sshd\"]",
-        Applies::Restart,
+        Applies::Reload,
         "Only lines of these services are believed in this input.",
     ),
     key(
@@ -242,7 +252,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "the name of a time zone",
         "that of timezone",
         "\"UTC\"",
-        Applies::Restart,
+        Applies::Reload,
         "The zone of this input's stamps where they name none.",
     ),
     key(
@@ -379,7 +389,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "a time, at least \"1d\"",
         "\"90d\"",
         "\"365d\"",
-        Applies::Reload,
+        Applies::Restart,
         "How long verdicts and bans that are over are remembered.",
     ),
     key(
@@ -387,7 +397,7 @@ pub(crate) const KEYS: [Key; 36] = [
         "a whole number from 8 to 65536",
         "64",
         "256",
-        Applies::Reload,
+        Applies::Restart,
         "The most that the state takes on disk, in MB; the oldest history goes first.",
     ),
 ];

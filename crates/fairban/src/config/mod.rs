@@ -76,6 +76,8 @@ pub(crate) struct Config {
     /// The same with what stands in the files.
     pub(crate) allowed: Allowed,
     pub(crate) allow_refresh: Setting<Span>,
+    /// Besides those that the machine's groups name.
+    pub(crate) admins: Setting<Vec<String>>,
     pub(crate) timezone: Setting<Zone>,
     pub(crate) discover: Setting<bool>,
     pub(crate) read_back: Setting<Span>,
@@ -178,6 +180,7 @@ impl Default for Config {
             allow: Vec::new(),
             allowed: Allowed::default(),
             allow_refresh: Setting::default(Span::minutes(10)),
+            admins: Setting::default(Vec::new()),
             timezone: Setting::default(Zone { name: None, zone: TimeZone::system() }),
             discover: Setting::default(true),
             read_back: Setting::default(Span::days(30)),

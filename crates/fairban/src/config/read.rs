@@ -90,6 +90,7 @@ impl Reader {
             "allow_refresh" => {
                 teller.put(&mut config.allow_refresh, key, value, |v| values::span(v, 10, 7 * DAY));
             }
+            "admins" => teller.put(&mut config.admins, key, value, values::account_names),
             "timezone" => teller.put(&mut config.timezone, key, value, values::zone),
             "discover" => teller.put(&mut config.discover, key, value, values::flag),
             "read_back" => teller.put(&mut config.read_back, key, value, |v| values::span(v, 0, YEAR)),
@@ -228,8 +229,7 @@ impl Reader {
         let bans = &self.config.bans;
         let file = bans.file.value.is_some();
         let missing = match bans.enforcer.value {
-            Some(EnforcerKind::File) if !file => Some("file"),
-            Some(EnforcerKind::Tcprules) if !file => Some("file"),
+            Some(EnforcerKind::File | EnforcerKind::Tcprules) if !file => Some("file"),
             Some(EnforcerKind::Tcprules) if bans.rules.value.is_none() => Some("rules"),
             _ => None,
         };

@@ -46,6 +46,7 @@ impl Config {
         }
         all.extend([
             one("allow_refresh", &self.allow_refresh, |at| span(*at)),
+            one("admins", &self.admins, |names| list(names.iter().cloned())),
             one("timezone", &self.timezone, zone),
             one("discover", &self.discover, bool::to_string),
             one("read_back", &self.read_back, |at| span(*at)),
@@ -66,7 +67,10 @@ impl Config {
             one("bans.longest_familiar", &bans.longest_familiar, |at| span(*at)),
             one("bans.ladder", &bans.ladder, u8::to_string),
             one("bans.enforcer", &bans.enforcer, |kind| {
-                or_words(kind.map(|kind| kind.name()), "nftables if fairban-fw is there, else none")
+                or_words(
+                    kind.map(super::values::EnforcerKind::name),
+                    "nftables if fairban-fw is there, else none",
+                )
             }),
             one("bans.all_ports", &bans.all_ports, bool::to_string),
             one("bans.ports", &bans.ports, |ports| match ports {

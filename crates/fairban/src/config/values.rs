@@ -260,6 +260,13 @@ pub(crate) fn account_name(value: &Value) -> Result<String, Wrong> {
     }
 }
 
+/// Most names of `admins`.
+const ADMINS_MAX: usize = 256;
+
+pub(crate) fn account_names(value: &Value) -> Result<Vec<String>, Wrong> {
+    list(value, ADMINS_MAX, account_name)
+}
+
 pub(crate) fn zone(value: &Value) -> Result<Zone, Wrong> {
     let text = text(value)?;
     match parse_zone(text) {

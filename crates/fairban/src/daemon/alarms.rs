@@ -47,6 +47,14 @@ impl Alarms {
         is_new
     }
 
+    /// Something has been wrong since then, and still is.
+    pub(crate) fn since(&mut self, name: &'static str, since: Time, text: String, now: Time) {
+        self.raise(name, "", text, now);
+        if let Some(raised) = self.raised.get_mut(&(name, String::new())) {
+            raised.since = since;
+        }
+    }
+
     /// It is right again. Returns whether it was wrong.
     pub(crate) fn end(&mut self, name: &'static str, about: &str) -> bool {
         self.raised.remove(&(name, about.to_owned())).is_some()
@@ -66,7 +74,9 @@ impl Alarms {
             }
             Alarm::AccountUnderAttack { account, .. } => show_account(account),
             Alarm::Looping { account, source, .. } => format!("{} from {source}", show_account(account)),
-            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } => source.to_string(),
+            Alarm::PenaltyOnFamiliar { source } | Alarm::Proxy { source } | Alarm::Spared { source, .. } => {
+                source.to_string()
+            }
             _ => String::new(),
         };
         self.raise(alarm.name(), &about, alarm_sentence(alarm), now);

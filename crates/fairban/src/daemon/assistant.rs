@@ -2,30 +2,25 @@
 //! the addresses behind names of the allowlist go to the thread that decides.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use fairban_helper::config::{Journal, Resolve};
-use fairban_helper::protocol::{Batch, Job};
+use fairban_helper::config::{Journal, Listener, Resolve, Syslog, Transport};
+use fairban_helper::protocol::Batch;
 use fairban_helper::{Config as HelperConfig, Gone, Helper, Launch, Message};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
-use super::intake::{Intake, Item, Positions, Reading};
+use super::helped::{Helped, JOURNAL, Table};
+use super::intake::{Intake, Item, Positions};
 use super::office::{Feed, Feeder};
 use crate::config::{Config, InputSource, Listen};
 use crate::input::live::Plan;
-
-/// The journal's input, and the prefix by which its stored place is known from a file's.
-pub(crate) const JOURNAL: &str = "journal:";
-
-/// The input of all that comes by network syslog.
-const SYSLOG: &str = "syslog:";
 
 /// Lines younger than this are not old ones.
 const OLD: i64 = 60;
@@ -34,7 +29,7 @@ const OLD: i64 = 60;
 const QUIET: Duration = Duration::from_secs(2);
 
 /// What the helper is to do, if anything.
-pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<String>) -> HelperConfig {
+pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<&str>) -> HelperConfig {
     let mut helper = HelperConfig::default();
     for input in &plan.inputs {
         match &input.source {
@@ -45,20 +40,19 @@ pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<String>) -> He
                 if matches.is_empty() {
                     journal.matches = Journal::of_services().matches;
                 } else {
-                    journal.matches.push(matches.clone());
+                    // A single + is journalctl's word for or.
+                    let groups = matches.split(|one| one == "+").filter(|group| !group.is_empty());
+                    journal.matches.extend(groups.map(<[String]>::to_vec));
                 }
                 let back = config.read_back.value.as_secs();
                 journal.since = Some(Timestamp::now().as_second().saturating_sub(back));
-                journal.cursor.clone_from(&cursor);
+                journal.cursor = cursor.map(str::to_owned);
             }
-            InputSource::Syslog(listen @ (Listen::Udp(_) | Listen::Tcp(_))) => {
-                let syslog = helper.syslog.get_or_insert_default();
-                match listen {
-                    Listen::Udp(address) => syslog.udp.push(*address),
-                    Listen::Tcp(address) => syslog.tcp.push(*address),
-                    Listen::Unix(_) => {}
-                }
-                syslog.from_anywhere |= !input.senders.is_empty();
+            InputSource::Syslog(Listen::Udp(address)) => {
+                listen(&mut helper.syslog, Transport::Udp, *address, &input.senders);
+            }
+            InputSource::Syslog(Listen::Tcp(address)) => {
+                listen(&mut helper.syslog, Transport::Tcp, *address, &input.senders);
             }
             _ => {}
         }
@@ -68,6 +62,11 @@ pub(crate) fn config(config: &Config, plan: &Plan, cursor: Option<String>) -> He
         helper.resolve = Some(Resolve { names: config.allowed.names.clone(), every_seconds });
     }
     helper
+}
+
+fn listen(syslog: &mut Option<Syslog>, transport: Transport, address: SocketAddr, from: &[IpNet]) {
+    let listener = Listener { transport, address, from: from.to_vec() };
+    syslog.get_or_insert_default().listeners.push(listener);
 }
 
 /// Starts the helper if there is something for it to do. To be done before the walls are closed.
@@ -132,8 +131,8 @@ const LAST_MAX: usize = 256;
 
 /// What the thread is told.
 pub(crate) enum Order {
-    /// Do this from now on.
-    Configure(HelperConfig),
+    /// Do this from now on, for these inputs.
+    Configure(HelperConfig, Vec<Helped>),
     /// The end.
     Stop,
 }
@@ -146,6 +145,10 @@ pub(crate) struct Assistant {
     resolved: Sender<Vec<IpNet>>,
     orders: Receiver<Order>,
     alarm: Alarm,
+    /// What it reads, for `status`.
+    table: Table,
+    /// What it reads once the next worker begins: until then batches name the inputs of before.
+    next: Option<Vec<Helped>>,
     /// Old entries of the journal are still coming.
     behind: bool,
     told: Vec<IpNet>,
@@ -156,20 +159,42 @@ impl Assistant {
     pub(crate) fn new(
         helper: Helper,
         key: [u8; 16],
-        reading: &Reading,
+        table: Table,
         (feed, resolved): (Sender<Feed>, Sender<Vec<IpNet>>),
         orders: Receiver<Order>,
         alarm: Alarm,
     ) -> Assistant {
-        let mut intake = Intake::new(key);
-        for name in [JOURNAL, SYSLOG] {
-            intake.begin(&Arc::from(name), reading.clone(), Timestamp::now());
-            intake.caught_up(name);
-        }
-        // Nothing is merged here: what comes is handed out.
-        intake.hand_out(&mut Vec::new());
         let behind = helper.config().journal.is_some();
-        Assistant { helper, intake, feed, resolved, orders, alarm, behind, told: Vec::new(), lines: 0 }
+        let mut assistant = Assistant {
+            helper,
+            intake: Intake::new(key),
+            feed,
+            resolved,
+            orders,
+            alarm,
+            table,
+            next: None,
+            behind,
+            told: Vec::new(),
+            lines: 0,
+        };
+        assistant.begin_inputs();
+        assistant
+    }
+
+    /// These are the inputs from now on.
+    fn read_now(&mut self, inputs: Vec<Helped>) {
+        self.table.set(inputs);
+        self.begin_inputs();
+    }
+
+    /// Inputs are known from now on. Nothing is merged here: what comes is handed out.
+    fn begin_inputs(&mut self) {
+        for input in self.table.inputs() {
+            self.intake.begin(&input.key, input.reading, Timestamp::now());
+            self.intake.caught_up(&input.key);
+        }
+        self.intake.hand_out(&mut Vec::new());
     }
 
     /// Whether it begins with old lines.
@@ -188,11 +213,11 @@ impl Assistant {
             while let Ok(order) = self.orders.try_recv() {
                 match order {
                     Order::Stop => return self.end(),
-                    Order::Configure(config) => {
-                        if let Err(error) = self.helper.reconfigure(config) {
-                            self.tell(Some(error.to_string()));
-                        }
-                    }
+                    Order::Configure(config, inputs) => match self.helper.reconfigure(config) {
+                        Ok(true) => self.next = Some(inputs),
+                        Ok(false) => self.read_now(inputs),
+                        Err(error) => drop(self.tell(Some(error.to_string()))),
+                    },
                 }
             }
             loop {
@@ -205,6 +230,7 @@ impl Assistant {
                     Ok(None) => break,
                     Err(Gone(why)) => {
                         let text = format!("fairban-helper has ended ({why}): restart fairban");
+                        self.table.failed(&text);
                         self.tell(Some(text));
                         return;
                     }
@@ -255,17 +281,33 @@ impl Assistant {
                 }
                 true
             }
+            Message::Restarted { why, .. } => {
+                self.table.journal_restarted(&why);
+                let note = format!("{why} and is started again");
+                self.send(Feed { notes: vec![note], ..Feed::default() })
+            }
             Message::Said { text, .. } => self.send(Feed { notes: vec![text], ..Feed::default() }),
-            Message::Ready(_) => self.tell(None),
-            Message::Hello { after: Some(why), .. } => self
-                .send(Feed { notes: vec![format!("fairban-helper began again: {why}")], ..Feed::default() }),
-            Message::Hello { after: None, .. } => true,
+            Message::Ready(ready) => {
+                self.table.ready(&ready, self.behind);
+                self.tell(None)
+            }
+            Message::Hello { after, .. } => {
+                if let Some(inputs) = self.next.take() {
+                    self.read_now(inputs);
+                }
+                let Some(why) = after else { return true };
+                self.table.all_restarted(&format!("fairban-helper ended: {why}"));
+                self.send(Feed {
+                    notes: vec![format!("fairban-helper began again: {why}")],
+                    ..Feed::default()
+                })
+            }
         }
     }
 
     fn lines(&mut self, batch: Batch) -> bool {
-        let Batch { job, lines, cursor, .. } = batch;
-        let key = if job == Job::Journal { JOURNAL } else { SYSLOG };
+        let Some(key) = self.table.note(&batch, self.behind) else { return true };
+        let Batch { lines, cursor, .. } = batch;
         let mut bytes = Vec::with_capacity(lines.iter().map(|line| line.len() + 1).sum());
         for line in &lines {
             bytes.extend_from_slice(line);
@@ -274,7 +316,7 @@ impl Assistant {
         let first = self.lines + 1;
         self.lines += lines.len() as u64;
         let cursor: Arc<dyn Positions> = Arc::new(Cursor(cursor.unwrap_or_default().into_bytes()));
-        self.intake.lines(key, &bytes, first, &cursor);
+        self.intake.lines(&key, &bytes, first, &cursor);
         let mut feed = Feed { bytes: bytes.len() as u64, ..Feed::default() };
         self.intake.hand_out(&mut feed.brought);
         // Network syslog has no place to go on from.
@@ -284,15 +326,20 @@ impl Assistant {
             Item::Read(_) => None,
         });
         if newest.is_some_and(|newest| newest >= Timestamp::now().as_second() - OLD) {
-            self.behind = false;
+            self.be_live();
         }
         self.send(feed)
     }
 
     /// All old entries have come.
     fn quiet(&mut self) {
-        self.behind = false;
+        self.be_live();
         self.send(Feed::default());
+    }
+
+    fn be_live(&mut self) {
+        self.behind = false;
+        self.table.caught_up();
     }
 
     fn tell(&mut self, trouble: Option<String>) -> bool {

@@ -12,7 +12,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use fairban_core::effect::Effect;
-use fairban_core::engine::Config as EngineConfig;
 use fairban_store::disk::RealDisk;
 use fairban_store::journal::{self, Record};
 use fairban_store::snapshots::{Snapshots, Unusable};
@@ -20,8 +19,7 @@ use fairban_store::state_dir::{self, StateDir};
 
 use self::told::Told;
 use super::desk::{Desk, Entry};
-use super::keeper::Blank;
-use super::run::RULE;
+use super::left::blank;
 use crate::cli::AuditArgs;
 use crate::config::{Config, Paths};
 use crate::error::{Failure, Kind, shown};
@@ -184,10 +182,4 @@ impl Audit<'_> {
         self.told.summary(from, desk.map_or(0, Desk::seq), &counts)?;
         Ok(if self.told.is_trouble() { ExitCode::from(Kind::Finding.code()) } else { ExitCode::SUCCESS })
     }
-}
-
-/// The desk that began with this configuration.
-fn blank(config: &EngineConfig) -> Result<Desk, Failure> {
-    let rule = RULE.parse().map_err(|why: String| Failure::new(Kind::Internal, why))?;
-    Ok(Blank { key: config.key, rule }.desk())
 }

@@ -13,13 +13,15 @@ use fairban_core::time::{Span, Time};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::hours::{Counts, Hours};
 use super::in_force::BansInForce;
+use super::port25::Port25;
 use crate::cli::Rule;
 use crate::pipeline::Doubles;
 use crate::tally::Tally;
 
 /// Version of the entries and of the desk's snapshot: rises whenever either changes its form or meaning.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 4;
 
 /// Without confirmation the service goes back to watching after so long.
 pub(crate) const CONFIRM_WITHIN: Span = Span::minutes(10);
@@ -55,6 +57,14 @@ impl Mode {
         }
     }
 
+    /// Until when live mode has to be confirmed, if it has to be.
+    pub(crate) const fn confirm_until(self) -> Option<Time> {
+        match self {
+            Mode::Live { confirm_until } => confirm_until,
+            Mode::Shadow => None,
+        }
+    }
+
     pub(crate) const fn is_live(self) -> bool {
         matches!(self, Mode::Live { .. })
     }
@@ -78,6 +88,10 @@ pub(crate) enum Action {
     Disallow { prefix: IpNet },
     /// Watch, or enforce.
     Mode(Mode),
+    /// A ban is not carried out; the reason says whom it would hit. By the service itself.
+    Protect { prefix: IpNet, because: String },
+    /// It is carried out after all.
+    Release { prefix: IpNet },
 }
 
 /// One record of the journal.
@@ -137,13 +151,19 @@ struct State {
     doubles: Doubles,
     mode: Mode,
     mode_since: Time,
+    /// Somebody has confirmed once that he can still reach the machine while the service enforces.
+    confirmed: bool,
     allowed: BTreeMap<IpNet, Allowed>,
     resolved: Vec<IpNet>,
     bans: BansInForce,
+    port25: Port25,
     /// The same since one and since two turns of a week, so that a report always reaches back a week.
     weeks: [Tally; 2],
     week_began: Time,
+    hours: Hours,
     today: Today,
+    /// The last login that each service told of.
+    last_events: [Option<Time>; Service::ALL.len()],
     learnt: bool,
 }
 
@@ -224,12 +244,16 @@ impl Desk {
             doubles: Doubles::default(),
             mode: Mode::Shadow,
             mode_since: Time::from_secs(0),
+            confirmed: false,
             allowed: BTreeMap::new(),
             resolved: Vec::new(),
             bans: BansInForce::default(),
+            port25: Port25::default(),
             weeks: [Tally::new(rule), Tally::new(rule)],
             week_began: Time::MIN,
+            hours: Hours::default(),
             today: Today::default(),
+            last_events: [None; Service::ALL.len()],
             learnt: false,
         };
         Desk { engine: Engine::new(config), state }
@@ -258,6 +282,7 @@ impl Desk {
                 }
                 self.state.config = Config { narrate: true, ..config.clone() };
                 self.engine.order(*time, &Order::BanLengths(config.bans));
+                self.engine.order(*time, &Order::Admins(config.admins.clone()));
                 self.allow(*time);
             }
             Entry::Resolved { time, prefixes } => {
@@ -284,7 +309,9 @@ impl Desk {
         if let Some(known) = self.state.inputs.get_mut(usize::from(input)) {
             known.last_event = Some(event.time);
         }
+        self.state.last_events[event.service.index()] = Some(event.time);
         let now = self.engine.now().max(event.time);
+        self.state.port25.note(event);
         if !self.state.doubles.is_double_hash(now, u32::from(input), hash) {
             self.engine.handle(event, text);
         }
@@ -304,7 +331,13 @@ impl Desk {
                 self.state.allowed.remove(prefix);
                 self.allow(time);
             }
-            Action::Mode(mode) => self.set_mode(*mode, time),
+            Action::Mode(mode) => {
+                // Who confirms is the only one who makes live mode last.
+                self.state.confirmed |= *mode == Mode::Live { confirm_until: None };
+                self.set_mode(*mode, time);
+            }
+            Action::Protect { prefix, because } => self.state.bans.protect(prefix, Some(because.clone())),
+            Action::Release { prefix } => self.state.bans.protect(prefix, None),
         }
     }
 
@@ -321,9 +354,11 @@ impl Desk {
                 state.today.count(now, seen);
             }
         }
+        let before = state.weeks[0].totals;
         for week in &mut state.weeks {
             week.line(now, effects);
         }
+        state.hours.add(now, &Counts::between(&before, &state.weeks[0].totals));
     }
 
     /// Tells the engine the whole allowlist.
@@ -416,6 +451,11 @@ impl Desk {
         &self.state.bans
     }
 
+    /// Since when a ban of `prefix` closes the port of others' mail too, if it does.
+    pub(crate) fn closes_smtp(&self, prefix: &IpNet) -> Option<Time> {
+        self.state.port25.closed_since(prefix, self.engine.now())
+    }
+
     pub(crate) fn allowed(&self) -> &BTreeMap<IpNet, Allowed> {
         &self.state.allowed
     }
@@ -432,9 +472,24 @@ impl Desk {
         if began(newer).is_some_and(|began| began <= since) { newer } else { older }
     }
 
+    /// What happened hour by hour.
+    pub(crate) fn hours(&self) -> &Hours {
+        &self.state.hours
+    }
+
+    /// When a service last told of a login, by its stamp.
+    pub(crate) fn last_event(&self, service: Service) -> Option<Time> {
+        self.state.last_events[service.index()]
+    }
+
     /// What happened today.
     pub(crate) fn today(&self) -> &Today {
         &self.state.today
+    }
+
+    /// Whether live mode was ever confirmed.
+    pub(crate) fn confirmed(&self) -> bool {
+        self.state.confirmed
     }
 
     /// When watching or enforcing began.
@@ -471,10 +526,18 @@ impl Desk {
             ("its last entry", one.seq == two.seq),
             ("the configuration", one.config == two.config),
             ("the inputs and their positions", one.inputs == two.inputs),
-            ("the mode", (one.mode, one.mode_since, one.learnt) == (two.mode, two.mode_since, two.learnt)),
+            (
+                "the mode",
+                (one.mode, one.mode_since, one.confirmed, one.learnt)
+                    == (two.mode, two.mode_since, two.confirmed, two.learnt),
+            ),
             ("the allowlist", one.allowed == two.allowed && one.resolved == two.resolved),
             ("the bans in force", one.bans == two.bans),
-            ("the counts of the report", one.weeks == two.weeks && one.week_began == two.week_began),
+            (
+                "the counts of the report",
+                (&one.weeks, one.week_began, &one.hours) == (&two.weeks, two.week_began, &two.hours),
+            ),
+            ("the last logins", one.last_events == two.last_events),
             ("the lines that two logs hold", doubles(one) == doubles(two)),
             ("the engine", self.engine.snapshot() == other.engine.snapshot()),
         ];

@@ -3,9 +3,10 @@
 //! The engine never waits for it. While the enforcer cannot be reached orders are not queued: what counts is what should
 //! be shut when it can be reached again, and that is asked for then.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use fairban_firewall::enforcer::{Answer, Enforcer, EnforcerStatus, Order, Shut, Unreachable};
@@ -13,6 +14,7 @@ use ipnet::IpNet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::assistant::Alarm;
+use super::withheld::{Withheld, all_answers};
 
 /// Orders that may wait; the thread that decides waits when there are more.
 const QUEUE_MAX: usize = 1_024;
@@ -26,6 +28,8 @@ pub(crate) enum Task {
     Orders(Vec<Order>, Option<Callback>),
     /// Exactly these are never shut out; then call back, if anybody waits.
     Allow(Vec<IpNet>, Option<Callback>),
+    /// Administrators are logged in from these, as far as the log tells.
+    Sessions(Vec<SocketAddr>),
     /// Look how the enforcer is, and say it.
     Look(Box<dyn FnOnce(EnforcerStatus) + Send>),
     /// The end.
@@ -44,6 +48,10 @@ pub(crate) enum Told {
     Lost(String),
     /// A ban was refused: the prefix is protected.
     Protected(IpNet),
+    /// A ban is withheld, for it would cut off an administrator who is logged in from there.
+    Withheld(IpNet, SocketAddr),
+    /// A ban that was withheld is carried out.
+    Released(IpNet),
     /// Something could not be carried out.
     Failed(String),
     /// Something happened that nobody asked for.
@@ -68,7 +76,16 @@ impl Doors {
         let alarm = Alarm::new()?;
         let status = Arc::new(Mutex::new(EnforcerStatus::default()));
         let shared = Arc::clone(&status);
-        let keeper = DoorKeeper { enforcer, told, status: shared, unreachable: None, allowed: None };
+        let mut keeper = DoorKeeper {
+            enforcer,
+            told,
+            status: shared,
+            unreachable: None,
+            allowed: None,
+            withheld: Withheld::default(),
+        };
+        // Who asks as soon as we answer must not hear that nothing is set up.
+        keeper.look();
         let rung = alarm.clone();
         let run = move || keeper.run(&queue, &rung);
         let thread = thread::Builder::new().name("doors".to_owned()).spawn(run)?;
@@ -83,6 +100,11 @@ impl Doors {
     /// Says who is never shut out.
     pub(crate) fn allow(&self, prefixes: Vec<IpNet>, then: Option<Callback>) {
         self.send(Task::Allow(prefixes, then));
+    }
+
+    /// Says from where administrators are logged in, as far as the log tells.
+    pub(crate) fn sessions(&self, peers: Vec<SocketAddr>) {
+        self.send(Task::Sessions(peers));
     }
 
     /// Has the enforcer looked at, after all that was ordered before.
@@ -119,6 +141,7 @@ struct DoorKeeper {
     unreachable: Option<String>,
     /// Who is never shut out, if the enforcer does not know it yet.
     allowed: Option<Vec<IpNet>>,
+    withheld: Withheld,
 }
 
 impl DoorKeeper {
@@ -131,6 +154,7 @@ impl DoorKeeper {
                 match queue.try_recv() {
                     Ok(Task::Orders(orders, then)) => self.carry_out(&orders, then),
                     Ok(Task::Allow(prefixes, then)) => self.allow(prefixes, then),
+                    Ok(Task::Sessions(peers)) => self.withheld.set_sessions(peers),
                     Ok(Task::Look(then)) => {
                         let status = self.look();
                         then(status);
@@ -144,6 +168,7 @@ impl DoorKeeper {
             if worked {
                 self.look();
             }
+            self.try_withheld();
             self.tell_notes();
             self.wait(alarm);
         }
@@ -152,7 +177,8 @@ impl DoorKeeper {
     /// Waits until there is something to do: a task, a word of the enforcer, or another try to reach it.
     fn wait(&mut self, alarm: &Alarm) {
         let limit = self.unreachable.is_some().then_some(RETRY_AFTER);
-        // A second fits.
+        let limit = limit.into_iter().chain(self.withheld.wait(Instant::now())).min();
+        // Seconds fit.
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         let mut fds = vec![PollFd::new(alarm, PollFlags::IN)];
         fds.extend(self.enforcer.descriptor().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
@@ -167,19 +193,40 @@ impl DoorKeeper {
         if spoken {
             self.tell_notes();
         }
-        if spoken || ready == 0 {
+        if spoken || (ready == 0 && self.unreachable.is_some()) {
             self.retry();
         }
     }
 
     fn carry_out(&mut self, orders: &[Order], then: Option<Callback>) {
-        let done = self.enforcer.carry_out(orders);
+        let sifted = self.withheld.sift(orders, &mut *self.enforcer, Instant::now());
+        for (prefix, peer) in sifted.new {
+            let _ = self.told.try_send(Told::Withheld(prefix, peer));
+        }
+        let done = self.enforcer.carry_out(&sifted.orders);
         if let Ok(answers) = &done {
-            for (order, answer) in orders.iter().zip(answers) {
+            for (order, answer) in sifted.orders.iter().zip(answers) {
                 self.tell_answer(order, answer);
             }
         }
-        self.conclude(done, then);
+        self.conclude(done.map(|answers| all_answers(&sifted.against, answers)), then);
+    }
+
+    /// Carries out what was withheld, if nobody's connection stands against it any more.
+    fn try_withheld(&mut self) {
+        let again = self.withheld.due(Instant::now());
+        if again.is_empty() || self.unreachable.is_some() {
+            return;
+        }
+        let sifted = self.withheld.sift(&again, &mut *self.enforcer, Instant::now());
+        for order in &sifted.orders {
+            if let Order::Ban(shut) = order {
+                let _ = self.told.try_send(Told::Released(shut.prefix));
+            }
+        }
+        if !sifted.orders.is_empty() {
+            self.carry_out(&sifted.orders, None);
+        }
     }
 
     fn allow(&mut self, prefixes: Vec<IpNet>, then: Option<Callback>) {
@@ -283,6 +330,10 @@ mod tests {
             self.0.lock().expect("no panic").allow(prefixes)
         }
 
+        fn established(&mut self, peers: &[SocketAddr]) -> Result<Vec<bool>, Unreachable> {
+            self.0.lock().expect("no panic").established(peers)
+        }
+
         fn status(&mut self) -> EnforcerStatus {
             self.0.lock().expect("no panic").status()
         }
@@ -335,5 +386,38 @@ mod tests {
         assert!(look(&doors).ready);
         // Who is protected was said as soon as it could be.
         assert_eq!(and_wait(&doors, vec![ban("198.51.100.7/32")]), Ok(vec![Answer::Protected]));
+    }
+    #[test]
+    fn an_admin_who_is_logged_in_is_not_cut_off_and_nobody_else_is_spared() {
+        let model = Shared(Arc::new(Mutex::new(Model::default())));
+        let (sender, told) = crossbeam_channel::unbounded();
+        let doors = Doors::start(Box::new(model.clone()), sender).expect("a thread");
+        let [there, gone]: [SocketAddr; 2] =
+            ["198.51.100.7:40001", "203.0.113.9:40002"].map(|peer| peer.parse().expect("an address"));
+        model.0.lock().expect("no panic").connected = vec![there];
+        doors.sessions(vec![there, gone]);
+        let shut = || -> Vec<String> {
+            let list = model.0.lock().expect("no panic").list().expect("reachable");
+            list.iter().map(|shut| shut.prefix.to_string()).collect()
+        };
+        // Another connection of the same address, or an end that the log lost, protects nobody.
+        let orders = vec![ban("198.51.100.0/24"), ban("203.0.113.9/32"), ban("192.0.2.1/32")];
+        let answers = and_wait(&doors, orders).expect("reachable");
+        assert!(matches!(&answers[0], Answer::Failed(why) if why.contains("administrator")), "{answers:?}");
+        assert_eq!(answers[1..], [Answer::Done, Answer::Done]);
+        assert!(
+            matches!(told.recv(), Ok(Told::Withheld(prefix, peer)) if prefix == net("198.51.100.0/24") && peer == there)
+        );
+        assert_eq!(shut(), ["192.0.2.1/32", "203.0.113.9/32"]);
+        // Nor does asking for everything.
+        let all = ["198.51.100.0/24", "192.0.2.1/32"].map(|text| Shut::new(net(text), Some(60))).to_vec();
+        assert_eq!(and_wait(&doors, vec![Order::Sync(all)]), Ok(vec![Answer::Done]));
+        assert_eq!(shut(), ["192.0.2.1/32"]);
+        // When he is gone his neighbours' ban is carried out.
+        model.0.lock().expect("no panic").connected.clear();
+        doors.sessions(Vec::new());
+        assert!(matches!(told.recv(), Ok(Told::Released(prefix)) if prefix == net("198.51.100.0/24")));
+        and_wait(&doors, vec![Order::Unban(net("192.0.2.1/32"))]).expect("reachable");
+        assert_eq!(shut(), ["198.51.100.0/24"]);
     }
 }

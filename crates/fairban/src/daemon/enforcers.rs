@@ -109,15 +109,20 @@ impl Chosen {
     }
 
     /// As the configuration calls it.
-    pub(crate) fn name(&self) -> &'static str {
-        let kind = match self {
+    pub(crate) fn kind(&self) -> EnforcerKind {
+        match self {
             Chosen::Nothing => EnforcerKind::None,
             Chosen::Connect(_) | Chosen::Start { .. } => EnforcerKind::Nftables,
             Chosen::List(_, Format::Plain | Format::NftInclude(_)) => EnforcerKind::File,
             Chosen::List(_, Format::HostsDeny(_)) => EnforcerKind::HostsDeny,
             Chosen::List(_, Format::Tcprules(_)) => EnforcerKind::Tcprules,
-        };
-        kind.name()
+        }
+    }
+
+    /// The ports that bans close, where that is ours to say.
+    pub(crate) fn ports(&self, config: &Config) -> Option<Vec<u16>> {
+        let usual = || fairban_firewall::Settings::default().logins;
+        matches!(self, Chosen::Start { .. }).then(|| config.bans.ports.value.clone().unwrap_or_else(usual))
     }
 
     /// The folder that is written to.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fairban_control::{
     About, AccountRow, BanRow, BansPage, By, HistoryRow, Mode, Moment, PARTS_MAX, Shown, SignalRow,
-    StatusReport, WhyAccount, WhyReport, WhySource,
+    SinceReport, StatusReport, WhyAccount, WhyReport, WhySource,
 };
 use fairban_core::account::AccountKey;
 use fairban_core::time::Time;
@@ -172,21 +172,21 @@ fn row(event: &Event, asked: Option<IpNet>) -> HistoryRow {
 
 /// Answers from the database where no service runs.
 pub(crate) struct Record {
-    path: PathBuf,
+    state: PathBuf,
     now: Time,
     reader: Option<Reader>,
 }
 
 impl Record {
-    /// Of the database at `path`, which is opened when it is asked.
-    pub(crate) fn new(path: &Path, now: Time) -> Record {
-        Record { path: path.to_owned(), now, reader: None }
+    /// Of a state's folder, in which nothing is opened before it is asked.
+    pub(crate) fn new(state: &Path, now: Time) -> Record {
+        Record { state: state.to_owned(), now, reader: None }
     }
 
     fn reader(&mut self) -> Result<&Reader, Failure> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
-            None => Reader::open(&self.path).map_err(|error| failed(&error))?,
+            None => Reader::open(&self.state.join("fairban.db")).map_err(|error| failed(&error))?,
         };
         if reader.is_stale() {
             crate::error::warn(
@@ -225,6 +225,16 @@ impl Offline for Record {
         let next = (bans.len() > most as usize).then(|| bans[most as usize - 1].prefix);
         let rows = bans.iter().take(most as usize).map(told_ban).collect();
         Ok(BansPage { rows, next, total, mode: Mode::Shadow, at: Moment::from(now) })
+    }
+
+    fn report(&mut self, since: Moment) -> Result<SinceReport, Failure> {
+        let desk = super::left::desk(&self.state)?;
+        let mut report = super::since::report(&desk, since.time(), self.now, &[]);
+        if report.mode == Mode::Shadow {
+            (report.safe, report.command) = (false, Some(Shown::of("fairban run")));
+            report.reasons.insert(0, Shown::of("the service does not run: this is what it left"));
+        }
+        Ok(report)
     }
 
     fn why(&mut self, about: &About, at: Option<Moment>) -> Result<Option<WhyReport>, Failure> {

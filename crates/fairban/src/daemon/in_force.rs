@@ -28,6 +28,8 @@ pub(crate) struct InForce {
     pub(crate) weak: bool,
     /// Tries that the log has shown since.
     pub(crate) attempts_since: u32,
+    /// Why it is not carried out, escaped.
+    pub(crate) protected: Option<String>,
 }
 
 /// All of them, by prefix.
@@ -61,9 +63,17 @@ impl BansInForce {
             attempts: ban.attempts,
             accounts: ban.accounts,
             weak: ban.weak,
-            attempts_since: before.map_or(0, |before| before.attempts_since),
+            attempts_since: before.as_ref().map_or(0, |before| before.attempts_since),
+            protected: before.and_then(|before| before.protected),
         };
         self.by_prefix.insert(ban.prefix, in_force);
+    }
+
+    /// A ban is not carried out, for this reason; or it is.
+    pub(crate) fn protect(&mut self, prefix: &IpNet, because: Option<String>) {
+        if let Some(ban) = self.by_prefix.get_mut(prefix) {
+            ban.protected = because;
+        }
     }
 
     /// A try from there that a ban keeps out, or would.
@@ -75,6 +85,12 @@ impl BansInForce {
                 ban.attempts_since = ban.attempts_since.saturating_add(1);
             }
         }
+    }
+
+    /// The bans that hold this address.
+    pub(crate) fn around(&self, address: IpAddr) -> impl Iterator<Item = (IpNet, &InForce)> {
+        let around = self.lengths.keys().filter_map(move |length| IpNet::new(address, *length).ok());
+        around.filter_map(|net| self.by_prefix.get(&net.trunc()).map(|ban| (net.trunc(), ban)))
     }
 
     /// Forgets a ban that was taken back.

@@ -116,7 +116,7 @@ impl Intake {
         Intake { parser: Parser::new(key), inputs: BTreeMap::new(), health: Health::default(), behind: false }
     }
 
-    /// An input is there from now on; its first stamps lie before `now`.
+    /// An input is there from now on; its first stamps lie before `now`. One that was there is read as told from now on.
     pub(crate) fn begin(&mut self, key: &Arc<str>, reading: Reading, now: Timestamp) {
         let clock = FileClock::new(reading.zone.clone(), YearHint::WrittenAt(now), None);
         let input = Input {
@@ -130,9 +130,18 @@ impl Intake {
             open: None,
             caught_up: false,
         };
-        if let Entry::Vacant(place) = self.inputs.entry(Arc::clone(key)) {
-            place.insert(input);
-            self.behind = true;
+        match self.inputs.entry(Arc::clone(key)) {
+            Entry::Vacant(place) => {
+                place.insert(input);
+                self.behind = true;
+            }
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                if known.reading.zone != input.reading.zone {
+                    known.clock = input.clock;
+                }
+                known.reading = input.reading;
+            }
         }
     }
 

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use fairban_core::effect::Effect;
 use fairban_core::engine::Config;
 use fairban_store::disk::{Disk, RealDisk};
-use fairban_store::journal::{self, Journal};
+use fairban_store::journal::{self, Due, Journal};
 use fairban_store::roll::{self, Folder, Keep, Places, roll_on};
 use fairban_store::snapshots::{Found, Snapshots};
 use fairban_store::state_dir::StateDir;
@@ -28,6 +29,9 @@ const RETRY_FIRST: Duration = Duration::from_secs(5);
 
 /// … but at least so often. Each time the whole desk is written down, which takes the deciding thread a while.
 const RETRY_LAST: Duration = Duration::from_secs(60);
+
+/// Whether the journal was forced onto the disk is looked at after so long.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// How the desk is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +90,62 @@ pub(crate) struct Keeper {
     broken: Option<Broken>,
     /// No snapshot can be made; the journal goes on meanwhile.
     unrolled: Option<Broken>,
-    /// Whether anything waits to be forced onto the disk, and until when.
-    sync_due: Option<Duration>,
+    syncer: Syncer,
+    /// Why the journal could not be forced onto the disk.
+    unforced: Option<String>,
+}
+
+/// A thread that waits for the disk while the journal is forced onto it: some milliseconds on one that turns, for which no
+/// verdict may wait.
+struct Syncer {
+    work: Option<Sender<journal::Sync>>,
+    done: Receiver<Result<(), String>>,
+    thread: Option<JoinHandle<()>>,
+    busy: bool,
+}
+
+impl Syncer {
+    fn start() -> Syncer {
+        let (work, orders) = bounded::<journal::Sync>(1);
+        let (answers, done) = bounded(1);
+        let run = move || {
+            for sync in orders {
+                if answers.send(sync.run().map_err(|error| error_chain(&error))).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("sync".to_owned()).spawn(run).ok();
+        Syncer { work: Some(work), done, thread, busy: false }
+    }
+
+    /// Has it done, here if there is no such thread; `None` while it is being done.
+    fn force(&mut self, sync: journal::Sync) -> Option<Result<(), String>> {
+        let work = self.work.as_ref().filter(|_| self.thread.is_some());
+        match work.map(|work| work.try_send(sync)) {
+            Some(Ok(())) => {
+                self.busy = true;
+                None
+            }
+            Some(Err(error)) => Some(error.into_inner().run().map_err(|error| error_chain(&error))),
+            None => None,
+        }
+    }
+
+    /// What became of the last, once.
+    fn result(&mut self) -> Option<Result<(), String>> {
+        let result = self.done.try_recv().ok()?;
+        self.busy = false;
+        Some(result)
+    }
+
+    /// Waits for the last to be done.
+    fn end(&mut self) {
+        self.work = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// The disk took nothing more.
@@ -130,12 +188,12 @@ impl Keeper {
     ) -> Result<Recovered, OpenError> {
         let mut remarks = Vec::new();
         let snapshots = Snapshots::on(Arc::clone(&disk), &dir.snapshots()).keeping(options.keep);
-        let take = |snapshot: &fairban_store::snapshots::Snapshot| {
-            Desk::restore(&snapshot.bytes).map_err(|error| error_chain(&error))
+        let take = |found: &fairban_store::snapshots::Snapshot| {
+            Desk::restore(&found.bytes).map_err(|error| error_chain(&error))
         };
         let Found { newest, passed } = snapshots.load_newest_as(take)?;
         remarks.extend(passed.iter().map(ToString::to_string));
-        let (rolled_seq, mut desk) = newest.unwrap_or_else(|| (0, blank.desk()));
+        let (rolled_seq, mut recovered) = newest.unwrap_or_else(|| (0, blank.desk()));
         let seq_min = options.seq_min.max(rolled_seq + 1);
         let journal_options = journal::Options { seq_min, ..journal::Options::default() };
         let (journal, opened) = Journal::open_on(Arc::clone(&disk), &dir.journal(), journal_options)?;
@@ -145,7 +203,7 @@ impl Keeper {
                 torn.bytes
             ));
         }
-        let effects = refold(&journal, &mut desk, &mut remarks)?;
+        let effects = refold(&journal, &mut recovered, &mut remarks)?;
         let keeper = Keeper {
             disk,
             options,
@@ -159,9 +217,10 @@ impl Keeper {
             rolled_seq,
             broken: None,
             unrolled: None,
-            sync_due: None,
+            syncer: Syncer::start(),
+            unforced: None,
         };
-        Ok(Recovered { keeper, desk, effects, remarks })
+        Ok(Recovered { keeper, desk: recovered, effects, remarks })
     }
 
     /// Writes entries down as one batch and returns the number of the first. Always returns: what cannot be kept is said
@@ -224,14 +283,34 @@ impl Keeper {
         {
             self.begin_rolling(desk.seq());
         }
-        self.sync_due = match self.journal.sync_if_due(now) {
-            Ok(due) => due,
-            Err(_) => Some(now + RETRY_FIRST),
-        };
         let retry = self.broken.as_ref().map(|broken| broken.retry);
-        match (self.sync_due, retry) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
+        [self.force(now), retry].into_iter().flatten().min()
+    }
+
+    /// Has the journal forced onto the disk if it is time; when to look again, if at all.
+    fn force(&mut self, now: Duration) -> Option<Duration> {
+        if let Some(result) = self.syncer.result() {
+            self.forced(result);
+        }
+        if self.syncer.busy {
+            return Some(now + LOOK_AFTER);
+        }
+        match self.journal.due_sync(now) {
+            Due::Nothing => None,
+            Due::At(due) => Some(due),
+            Due::Now(sync) => {
+                if let Some(result) = self.syncer.force(sync) {
+                    self.forced(result);
+                }
+                Some(now + LOOK_AFTER)
+            }
+        }
+    }
+
+    fn forced(&mut self, result: Result<(), String>) {
+        self.unforced = result.err();
+        if self.unforced.is_some() {
+            self.journal.sync_again();
         }
     }
 
@@ -282,6 +361,7 @@ impl Keeper {
         {
             let _ = rolling.join();
         }
+        self.syncer.end();
         let _ = self.journal.sync();
     }
 
@@ -289,6 +369,9 @@ impl Keeper {
     pub(crate) fn trouble(&self) -> Option<String> {
         if let Some(broken) = &self.broken {
             return Some(format!("what is decided now is not kept across a restart: {}", broken.why));
+        }
+        if let Some(why) = &self.unforced {
+            return Some(format!("a loss of power would lose what was decided last: {why}"));
         }
         let unrolled = self.unrolled.as_ref()?;
         Some(format!("no snapshot can be made, and the journal grows: {}", unrolled.why))

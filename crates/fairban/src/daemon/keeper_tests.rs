@@ -38,13 +38,12 @@ impl Bench {
     fn new(roll_after_bytes: u64) -> Bench {
         let dir = tempfile::tempdir().expect("a folder");
         let options = Options { roll_after_bytes, ..Options::default() };
-        let (disk, desk) = (FaultyDisk::new(), blank().desk());
         let mut bench = Bench {
             dir,
-            disk,
+            disk: FaultyDisk::new(),
             state: None,
             keeper: None,
-            desk,
+            desk: blank().desk(),
             now: Duration::ZERO,
             options,
             remarks: Vec::new(),

@@ -7,34 +7,35 @@
 //!                                                                                 └─► database, tail
 //! ```
 
-#![allow(
-    clippy::needless_for_each,
-    clippy::needless_pass_by_value,
-    clippy::semicolon_if_nothing_returned,
-    clippy::similar_names,
-    clippy::too_many_lines,
-    reason = "desk and disk are two; start-up is one list of steps"
-)]
-
 mod alarms;
 mod assistant;
 mod audit;
+mod bites;
 mod desk;
 mod doors;
 mod enforcers;
+mod floor;
+mod helped;
 mod history;
+mod hours;
 mod in_force;
 mod intake;
 mod keeper;
+mod left;
 mod office;
+mod port25;
 mod reading;
 mod recorder;
 mod reload;
 mod run;
+mod since;
 mod timeline;
 mod told;
+mod withheld;
 
+pub(crate) use self::assistant::program;
 pub(crate) use self::audit::audit;
+pub(crate) use self::bites::GRACE_SECONDS;
 pub(crate) use self::enforcers::{Chosen, chosen};
 pub(crate) use self::history::Record;
 pub(crate) use self::keeper::ROLL_AFTER_BYTES;

@@ -3,15 +3,19 @@
 
 mod answers;
 
+pub(super) use self::answers::told_mode;
+
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, after, never, select};
 use fairban_control::{Asked, Publisher, Walls};
-use fairban_core::effect::Effect;
+use fairban_core::effect::{Effect, Seen, Standing};
 use fairban_core::engine::{Order, Whom};
 use fairban_core::event::Service;
+use fairban_core::event::{Outcome, Protocol};
 use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::{Doors as Close, Order as DoorOrder, Shut};
 use fairban_follow::InputStatus;
@@ -20,14 +24,18 @@ use fairban_store::database::Notice;
 use ipnet::IpNet;
 
 use super::alarms::Alarms;
+use super::bites::{Carried, Way};
 use super::desk::{Action, By, Desk, Entry, InputNumber, Mode};
 use super::doors::{Callback, Doors, Told};
+use super::floor::Floor;
+use super::helped::Table;
 use super::intake::{Brought, Item};
 use super::keeper::Keeper;
 use super::recorder::Recorder;
 use super::reload::{Reload, Settings};
 use super::timeline::{Clock, Step, Timeline};
 use super::told::{self, Place};
+use super::withheld;
 use crate::error;
 
 /// Lines reach us so much later than their stamps say, seconds cut off included: what is due is decided after that, so that
@@ -94,6 +102,8 @@ pub(crate) struct Facts {
     pub(crate) started: Time,
     pub(crate) walls: Walls,
     pub(crate) state_dir: String,
+    /// What a ban closes, for a person.
+    pub(crate) closed: String,
 }
 
 /// See the module's head.
@@ -104,16 +114,24 @@ pub(crate) struct Office {
     pub(crate) doors: Doors,
     /// Bans close everything.
     pub(crate) all_ports: bool,
+    pub(crate) floor: Floor,
+    /// From where administrators are logged in, as the doors know it.
+    pub(crate) sessions: Vec<SocketAddr>,
+    /// Live mode lasts so long without confirmation.
+    pub(crate) confirm_within: Span,
+    pub(crate) way: Way,
+    /// Since then whoever shuts out has known all bans, without a break.
+    pub(crate) shut_since: Option<Time>,
     pub(crate) publisher: Publisher,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) timeline: Timeline,
     pub(crate) facts: Facts,
     pub(crate) inputs: Arc<Mutex<Vec<InputStatus>>>,
+    /// Inputs that the helper reads.
+    pub(crate) helped: Table,
     pub(crate) reload: Box<dyn Reload>,
     pub(crate) alarms: Alarms,
     pub(crate) health: Health,
-    /// The last login of each service.
-    pub(crate) last_event: [Option<Time>; Service::ALL.len()],
     pub(crate) behind: bool,
     /// The same of each [`Feeder`].
     pub(crate) behind_each: [bool; 2],
@@ -158,9 +176,15 @@ impl Office {
     /// What has to be done without anybody asking; how long until it has to be done again.
     fn tend(&mut self) -> Option<Duration> {
         let now = self.now();
+        let confirm = self.desk.mode().confirm_until();
+        if confirm.is_some_and(|until| until <= now) {
+            // Also while old lines are read: who locked himself out waits outside.
+            self.action(by_itself(), Action::Mode(Mode::Shadow), "not confirmed".to_owned());
+            error::warn("live was not confirmed in time: watching again, nothing is shut out", None);
+        }
         let due = now.minus(LATENESS);
         if !self.behind && self.desk.next_deadline().is_some_and(|deadline| deadline <= due) {
-            self.enter(vec![Entry::Tick { time: due }], None);
+            self.enter(&[Entry::Tick { time: due }], None);
         }
         let mono = self.clock.since_start();
         let keep = self.keeper.tend(&self.desk, mono);
@@ -176,8 +200,12 @@ impl Office {
             let wait = deadline.plus(LATENESS).since(now).as_micros().max(1_000);
             mono + Duration::from_micros(wait.unsigned_abs())
         });
+        let confirm = self.desk.mode().confirm_until().map(|until| {
+            let wait = until.since(now).as_micros().max(1_000);
+            mono + Duration::from_micros(wait.unsigned_abs())
+        });
         let watchdog = self.watchdog.map(|_| self.watchdog_due);
-        let next = [keep, deadline, watchdog].into_iter().flatten().min();
+        let next = [keep, deadline, confirm, watchdog].into_iter().flatten().min();
         next.map(|next| next.saturating_sub(mono))
     }
 
@@ -225,7 +253,7 @@ impl Office {
         }
         if !entries.is_empty() || self.unread_bytes > READ_BYTES_MAX {
             self.push_reads(&mut entries);
-            self.enter(entries, Some(&keys));
+            self.enter(&entries, Some(&keys));
         }
         if was_behind && !self.behind {
             self.caught_up();
@@ -243,7 +271,7 @@ impl Office {
     /// The names of the allowlist stand for these addresses now.
     fn resolved(&mut self, prefixes: Vec<IpNet>) {
         let time = self.now();
-        self.enter(vec![Entry::Resolved { time, prefixes }], None);
+        self.enter(&[Entry::Resolved { time, prefixes }], None);
     }
 
     fn noticed(&mut self, notice: Notice) {
@@ -289,7 +317,6 @@ impl Office {
                 } else {
                     self.timeline.of_stamp(event.time)
                 };
-                self.last_event[event.service.index()] = Some(event.time);
                 if let Some(position) = self.reads.remove(&input) {
                     entries.push(Entry::Read { input, position });
                 }
@@ -341,11 +368,11 @@ impl Office {
     }
 
     /// Writes entries down, hands them to the desk, and acts on what it says. Returns the number of the first.
-    pub(crate) fn enter(&mut self, entries: Vec<Entry>, keys: Option<&[(InputNumber, Arc<str>)]>) -> u64 {
-        let first = self.keeper.keep(&self.desk, &entries, self.clock.since_start());
+    pub(crate) fn enter(&mut self, entries: &[Entry], keys: Option<&[(InputNumber, Arc<str>)]>) -> u64 {
+        let first = self.keeper.keep(&self.desk, entries, self.clock.since_start());
         let live = self.desk.mode().is_live();
         let mut effects = Vec::new();
-        for (seq, entry) in (first..).zip(&entries) {
+        for (seq, entry) in (first..).zip(entries) {
             self.desk.take(seq, entry, &mut effects);
             let place = match (entry, keys) {
                 (Entry::Line { input, line, .. }, Some(keys)) => {
@@ -354,6 +381,9 @@ impl Office {
                 }
                 _ => None,
             };
+            if may_change_sessions(entry, &effects) {
+                self.tell_sessions();
+            }
             self.act(seq, &effects, place);
             effects.clear();
         }
@@ -362,7 +392,6 @@ impl Office {
         }
         if live && !self.desk.mode().is_live() {
             self.open_all();
-            error::warn("live was not confirmed in time: watching again, nothing is shut out", None);
         }
         first
     }
@@ -378,26 +407,59 @@ impl Office {
         for effect in effects {
             match effect {
                 Effect::Ban(ban) | Effect::Extend { ban, .. } => {
-                    orders.extend(self.shut(ban.prefix, ban.until, now).map(DoorOrder::Ban))
+                    orders.extend(self.shut(ban.prefix, ban.until, now).map(DoorOrder::Ban));
                 }
                 Effect::Unban { prefix, .. } => orders.push(DoorOrder::Unban(*prefix)),
                 Effect::Alarm { time, alarm, .. } => self.alarms.engine(alarm, *time),
+                Effect::Seen(seen) if is_kept_out_smtp(seen) => {
+                    // A ban that left port 25 open closes it now, if it should.
+                    let around = self.desk.bans().around(seen.source);
+                    let around = around.filter(|(prefix, _)| self.desk.closes_smtp(prefix).is_some());
+                    let again = around.filter_map(|(prefix, ban)| self.shut(prefix, ban.until, now));
+                    orders.extend(again.map(DoorOrder::Ban));
+                }
                 _ => {}
             }
         }
-        // First the doors: everything else can wait a millisecond.
+        // First the doors, then those who watch. The database's thread is woken last: where it is given the processor first,
+        // everybody else waits until its time slice ends, which is milliseconds.
         if enforced && !orders.is_empty() {
             self.doors.order(orders, None);
         }
+        let told = || effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_)));
+        if self.publisher.is_watched() {
+            let events = told().filter_map(|effect| told::tail_event(effect, place, enforced));
+            events.for_each(|event| self.publisher.publish(&event));
+        }
+        if !self.behind {
+            told().for_each(|effect| error::log(&told::sentence(effect)));
+        }
+        if enforced {
+            self.expect_silence(effects);
+        }
         self.recorder.effects(seq, effects, &self.desk);
-        for effect in effects.iter().filter(|effect| !matches!(effect, Effect::Seen(_))) {
-            if !self.behind {
-                error::log(&told::sentence(effect));
-            }
-            if self.publisher.is_watched()
-                && let Some(event) = told::tail_event(effect, place, enforced)
-            {
-                self.publisher.publish(&event);
+    }
+
+    /// Who is shut out should not be seen any more.
+    fn expect_silence(&mut self, effects: &[Effect]) {
+        let Some(shut_since) = self.shut_since else { return };
+        for effect in effects {
+            let Effect::Seen(seen) = effect else { continue };
+            let carried_out = self.desk.bans().around(seen.source).filter(|(_, ban)| ban.protected.is_none());
+            let complaints = carried_out.filter_map(|(prefix, ban)| {
+                let carried = Carried {
+                    prefix,
+                    since: ban.from.max(shut_since),
+                    closes_smtp: self.desk.closes_smtp(&prefix),
+                    closes_all: self.all_ports,
+                };
+                self.way.complaint(seen, &carried).map(|complaint| (prefix, complaint))
+            });
+            for (prefix, complaint) in complaints.collect::<Vec<_>>() {
+                if self.alarms.raise("ban-without-effect", &prefix.to_string(), complaint.clone(), seen.time)
+                {
+                    error::warn(&complaint, None);
+                }
             }
         }
     }
@@ -406,7 +468,7 @@ impl Office {
     fn caught_up(&mut self) {
         let now = self.now();
         if !self.desk.learnt() {
-            self.enter(vec![Entry::Learnt { time: now.minus(LATENESS) }], None);
+            self.enter(&[Entry::Learnt { time: now.minus(LATENESS) }], None);
         }
         error::note(&format!(
             "all old lines are read; following, {} bans in force, mode {}",
@@ -424,9 +486,25 @@ impl Office {
         self.doors.allow(self.desk.allowlist(), then);
     }
 
+    /// Says from where administrators are logged in, if that has changed.
+    pub(crate) fn tell_sessions(&mut self) {
+        let open = self.desk.engine().admin_sessions();
+        let peers: Vec<SocketAddr> = open.map(|open| SocketAddr::new(open.source, open.port)).collect();
+        if peers != self.sessions {
+            self.sessions.clone_from(&peers);
+            self.doors.sessions(peers);
+        }
+    }
+
     /// A ban as an order, with the seconds that are left of it; `None` if nothing is.
     pub(crate) fn shut(&self, prefix: IpNet, until: Option<Time>, now: Time) -> Option<Shut> {
-        let doors = if self.all_ports { Close::All } else { Close::Logins };
+        let doors = match (self.all_ports, self.desk.closes_smtp(&prefix).is_some()) {
+            (true, _) => Close::All,
+            (false, true) => Close::LoginsAndSmtp,
+            (false, false) => Close::Logins,
+        };
+        // Until it is confirmed nothing is shut for longer than that: the kernel opens by itself then, even if we are gone.
+        let until = until.into_iter().chain(self.desk.mode().confirm_until()).min();
         let Some(until) = until else { return Some(Shut { doors, ..Shut::new(prefix, None) }) };
         let left = until.since(now).as_micros();
         let seconds = u32::try_from(left.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
@@ -440,11 +518,13 @@ impl Office {
         bans.sort_by_key(|(_, ban)| std::cmp::Reverse(ban.id));
         let all: Vec<Shut> =
             bans.into_iter().filter_map(|(prefix, ban)| self.shut(*prefix, ban.until, now)).collect();
+        self.shut_since = Some(now);
         self.doors.order(vec![DoorOrder::Sync(all)], then);
     }
 
     /// Opens everything.
     pub(crate) fn open_all(&mut self) {
+        self.shut_since = None;
         self.doors.order(vec![DoorOrder::Sync(Vec::new())], None);
     }
 
@@ -462,6 +542,7 @@ impl Office {
                 }
             }
             Told::Lost(why) => {
+                self.shut_since = None;
                 let why = spelt(&why);
                 error::warn(&format!("nobody can be shut out: {why}"), None);
                 self.alarms.raise("enforcer", "", why, now);
@@ -478,6 +559,17 @@ impl Office {
                     let reason = "protected by whoever shuts out".to_owned();
                     self.action(by_itself(), Action::Order(order), reason);
                 }
+            }
+            Told::Withheld(prefix, peer) => {
+                let because = withheld::reason(peer);
+                let text = format!("{prefix} is not shut out: {because}");
+                error::warn(&text, None);
+                self.alarms.raise("protected", &prefix.to_string(), text, now);
+                self.action(by_itself(), Action::Protect { prefix, because }, String::new());
+            }
+            Told::Released(prefix) => {
+                self.alarms.end("protected", &prefix.to_string());
+                self.action(by_itself(), Action::Release { prefix }, String::new());
             }
             Told::Failed(why) => {
                 let why = spelt(&why);
@@ -500,9 +592,11 @@ impl Office {
 
     /// The same at a time that the action itself counts from.
     pub(crate) fn action_at(&mut self, time: Time, by: By, action: Action, reason: String) -> u64 {
-        let entry = Entry::Action { time, by: by.clone(), action: action.clone(), reason: reason.clone() };
-        let seq = self.enter(vec![entry], None);
-        self.recorder.action(seq, time, &by, &action, &reason, self.desk.mode());
+        let entries = [Entry::Action { time, by, action, reason }];
+        let seq = self.enter(&entries, None);
+        if let [Entry::Action { by, action, reason, .. }] = &entries {
+            self.recorder.action(seq, time, by, action, reason, self.desk.mode());
+        }
         seq
     }
 
@@ -511,11 +605,22 @@ impl Office {
     /// # Errors
     /// The configuration is wrong; each complaint is in the text.
     pub(crate) fn reload_settings(&mut self) -> Result<(u64, Vec<String>), String> {
+        // Whoever waits for the end of a reload must know that it began; both are harmless where nobody does.
+        let begun =
+            [sd_notify::NotifyState::monotonic_usec_now().ok(), Some(sd_notify::NotifyState::Reloading)];
+        let _ = sd_notify::notify(&begun.into_iter().flatten().collect::<Vec<_>>());
+        let reloaded = self.try_reload();
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        reloaded
+    }
+
+    fn try_reload(&mut self) -> Result<(u64, Vec<String>), String> {
         let time = self.now();
         match self.reload.reload() {
-            Ok(Settings { config, mode, remarks, all_ports }) => {
+            Ok(Settings { config, mode, remarks, all_ports, floor }) => {
+                self.floor = floor;
                 let config = fairban_core::engine::Config { key: self.desk.config().key, ..config };
-                let seq = self.enter(vec![Entry::Configured { time, config, mode }], None);
+                let seq = self.enter(&[Entry::Configured { time, config, mode }], None);
                 if std::mem::replace(&mut self.all_ports, all_ports) != all_ports
                     && self.desk.mode().is_live()
                     && !self.behind
@@ -561,7 +666,7 @@ impl Office {
         let mut entries = Vec::new();
         self.push_reads(&mut entries);
         if !entries.is_empty() {
-            self.enter(entries, None);
+            self.enter(&entries, None);
         }
         self.record_status();
         self.recorder.close();
@@ -574,9 +679,26 @@ fn spelt(words: &str) -> String {
     fairban_core::escape::escaped(words.as_bytes()).to_string()
 }
 
+/// Whether administrators may be logged in from elsewhere now.
+fn may_change_sessions(entry: &Entry, effects: &[Effect]) -> bool {
+    match entry {
+        Entry::Line { event, .. } => {
+            event.service == Service::Sshd
+                || effects.iter().any(|effect| matches!(effect, Effect::Hit { .. }))
+        }
+        Entry::Configured { .. } => true,
+        _ => false,
+    }
+}
+
 /// Nobody ordered it.
-fn by_itself() -> By {
+pub(super) fn by_itself() -> By {
     By { uid: rustix::process::geteuid().as_raw(), pid: std::process::id() as i32 }
+}
+
+/// A try at port 25 that a ban was to keep out.
+fn is_kept_out_smtp(seen: &Seen) -> bool {
+    seen.standing == Standing::KeptOut && seen.protocol == Protocol::Smtp && seen.outcome != Outcome::Aborted
 }
 
 /// Whether an entry may change who is never shut out.

@@ -57,6 +57,12 @@ impl Readings {
     }
 }
 
+/// What the desk calls an input.
+pub(crate) fn input_name(key: &InputKey) -> Arc<str> {
+    use std::os::unix::ffi::OsStrExt as _;
+    escaped(key.path().as_os_str().as_bytes()).to_string().into()
+}
+
 /// A stored position: of which input, and where.
 pub(crate) fn position(bytes: &[u8]) -> Option<(InputKey, Position)> {
     postcard::from_bytes(bytes).ok()
@@ -235,12 +241,11 @@ impl Reader {
     }
 
     fn meet_inputs(&mut self) {
-        use std::os::unix::ffi::OsStrExt as _;
         for status in self.follower.inputs() {
             if self.inputs.contains_key(&status.id) {
                 continue;
             }
-            let key: Arc<str> = escaped(status.key.path().as_os_str().as_bytes()).to_string().into();
+            let key = input_name(&status.key);
             let reading = self.readings.of(&status.key);
             self.intake.begin(&key, reading, Timestamp::now());
             self.inputs.insert(status.id, (key, status.key));
@@ -293,6 +298,9 @@ impl Reader {
                 if let Err(error) = self.follower.reconfigure(sources, left) {
                     let text = escaped(error.to_string().as_bytes()).to_string();
                     self.batch.troubles.push(("configuration".to_owned(), Some(text)));
+                }
+                for (key, input_key) in self.inputs.values() {
+                    self.intake.begin(key, self.readings.of(input_key), Timestamp::now());
                 }
                 self.meet_inputs();
                 true

@@ -85,7 +85,10 @@ impl Recorder {
                 Verb::Unban { whom: told_whom(whom), forgive: *forgive }
             }
             // No operator orders these: they come from the configuration.
-            Action::Order(Order::Allow(_) | Order::BanLengths(_)) => return,
+            Action::Order(Order::Allow(_) | Order::BanLengths(_) | Order::Admins(_)) => return,
+            Action::Order(Order::Resume) => Verb::Resume,
+            Action::Protect { prefix, .. } => Verb::Protect { prefix: *prefix },
+            Action::Release { prefix } => Verb::Release { prefix: *prefix },
             Action::Allow { prefix, .. } => Verb::Allow { prefix: *prefix, until: None },
             Action::Disallow { prefix } => Verb::Disallow { prefix: *prefix },
             Action::Mode(mode) => {
@@ -98,6 +101,7 @@ impl Recorder {
         };
         let note = match action {
             Action::Allow { note, .. } => note.as_str(),
+            Action::Protect { because, .. } => because.as_str(),
             _ => reason,
         };
         let who = Who { uid: by.uid, pid: by.pid.unsigned_abs(), name: Vec::new() };
@@ -163,6 +167,11 @@ impl Recorder {
                 Some(format!("{why} ({waiting} entries wait, {lost} are lost)"))
             }
         }
+    }
+
+    /// What was put on record until now and may not be there yet.
+    pub(crate) fn on_their_way(&self) -> database::OnTheirWay {
+        self.writer.on_their_way()
     }
 
     /// Where the database is.

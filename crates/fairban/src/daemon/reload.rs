@@ -3,14 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use crossbeam_channel::Sender;
+use fairban_control::Readers;
 use fairban_core::engine::Config as EngineConfig;
 use fairban_follow::{Source, Waker};
+use fairban_wall::Raised;
 
 use super::assistant::{self, Alarm};
 use super::desk::Mode;
+use super::floor::Floor;
+use super::helped;
 use super::intake::Reading;
 use super::reading::{Matcher, Order, Readings};
 use crate::config::{self, Applies, Config, InputSource, Listen, Paths};
+use crate::error::shown;
 use crate::input::live::{self, Plan};
 
 /// What a reload changes at the desk.
@@ -22,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) remarks: Vec<String>,
     /// Bans close everything.
     pub(crate) all_ports: bool,
+    /// What the machine says of itself.
+    pub(crate) floor: Floor,
 }
 
 /// Reads the configuration again.
@@ -36,10 +43,15 @@ pub(crate) struct FromFiles {
     pub(crate) paths: Paths,
     pub(crate) root: PathBuf,
     pub(crate) current: Config,
+    /// As it was read last.
+    pub(crate) floor: Floor,
     pub(crate) reader: Sender<Order>,
     pub(crate) waker: Waker,
     /// How the helper is told, if there is one.
     pub(crate) helper: Option<(Sender<assistant::Order>, Alarm)>,
+    pub(crate) readers: Readers,
+    /// The walls, which never open again.
+    pub(crate) raised: Raised,
 }
 
 impl Reload for FromFiles {
@@ -55,17 +67,19 @@ impl Reload for FromFiles {
             .map(|change| format!("{} takes effect when the service is started again", change.key))
             .collect();
         let plan = live::plan(&loaded.config, &self.root);
+        remarks.extend(self.walled_off(&plan));
+        self.readers.allow(loaded.config.control.status_for_all.value);
         let (sources, readings) = sources(&plan);
         // The reader ends only when the service does.
         let _ = self.reader.send(Order::Follow(sources, readings));
         self.waker.wake();
-        let helped = assistant::config(&loaded.config, &plan, None);
+        let asked = assistant::config(&loaded.config, &plan, None);
         match &self.helper {
             Some((orders, alarm)) => {
-                let _ = orders.send(assistant::Order::Configure(helped));
+                let _ = orders.send(assistant::Order::Configure(asked, helped::inputs(&plan)));
                 alarm.ring();
             }
-            None if !helped.is_idle() => {
+            None if !asked.is_idle() => {
                 remarks.push(
                     "fairban-helper is needed now, and is started with the service only: restart it"
                         .to_owned(),
@@ -74,12 +88,35 @@ impl Reload for FromFiles {
             None => {}
         }
         self.current = loaded.config;
+        self.floor = Floor::read(&self.root, Some(&self.floor));
         Ok(Settings {
-            config: engine_config(&self.current),
+            config: self.floor.added_to(engine_config(&self.current), &self.current),
+            floor: self.floor.clone(),
             mode: first_mode(&self.current),
             remarks,
             all_ports: self.current.bans.all_ports.value,
         })
+    }
+}
+
+impl FromFiles {
+    /// What the service shut itself off from when it started. It is followed all the same: `status` shows that it cannot
+    /// be read, and the next start begins where reading stopped.
+    fn walled_off(&self, plan: &Plan) -> Vec<String> {
+        let paths = plan.inputs.iter().filter_map(|input| match &input.source {
+            InputSource::File(path) | InputSource::Pipe(path) | InputSource::Multilog(path) => Some(path),
+            InputSource::Syslog(_) | InputSource::Journal(_) => None,
+        });
+        let closed = paths.filter(|path| !self.raised.may_read(path));
+        closed
+            .map(|path| {
+                format!(
+                    "{} lies outside of what the service may read since it was started; it is read once the service is \
+                     started again",
+                    shown(path)
+                )
+            })
+            .collect()
     }
 }
 

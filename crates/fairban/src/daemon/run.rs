@@ -15,23 +15,25 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{bounded, unbounded};
 use fairban_control::{Access, Server, Shown, Wall as ToldWall, WallState, Walls};
-use fairban_core::event::Service;
-use fairban_core::time::Time;
+use fairban_core::time::{Span, Time};
 use fairban_firewall::enforcer::Enforcer;
 use fairban_follow::{Follower, Options, Start, Unpack};
 use fairban_helper::Helper;
 use fairban_store::roll::Keep;
 use fairban_store::state_dir::StateDir;
-use fairban_wall::{Calls, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
+use fairban_wall::{Calls, Capability, Denied, Identity, LandlockState, Layer, Raised, Tcp, Wall};
 
 use super::alarms::Alarms;
-use super::assistant::{self, Alarm, Assistant, JOURNAL, stored_cursor};
-use super::desk::{Desk, Entry};
+use super::assistant::{self, Alarm, Assistant, stored_cursor};
+use super::bites::Way;
+use super::desk::{Action, CONFIRM_WITHIN, Desk, Entry, Mode};
 use super::doors::Doors;
 use super::enforcers::{self, Chosen};
+use super::floor::Floor;
+use super::helped::{self, JOURNAL};
 use super::intake::Intake;
 use super::keeper::{self, Blank, Keeper, Recovered};
-use super::office::{Facts, Inbox, Office, Signal};
+use super::office::{Facts, Feed, Inbox, Office, Signal};
 use super::reading::{FEEDS_MAX, Order, Reader, position};
 use super::recorder::Recorder;
 use super::reload::{FromFiles, engine_config, first_mode, sources};
@@ -39,7 +41,7 @@ use super::timeline::{Clock as _, SystemClock, Timeline};
 use crate::Done;
 use crate::accounts::Accounts;
 use crate::cli::RunArgs;
-use crate::config::{Config, InputSource, Paths};
+use crate::config::{self, Config, InputSource, Paths};
 use crate::error::{self, Failure, Kind, shown};
 use crate::input::live::{self, Plan};
 use crate::input::unpack;
@@ -61,8 +63,14 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         error::warn(&format!("{} cannot be searched for logs: {error}", shown(folder)), None);
     }
     let identity = prepare_folders(&config)?;
+    let floor = Floor::read(root, None);
     let helper = start_helper(&config, &plan, identity.as_ref())?;
     let (chosen, _) = enforcers::chosen(&config);
+    let way = Way {
+        kind: chosen.kind(),
+        ports: chosen.ports(&config),
+        grace: Span::secs(i64::from(args.grace_seconds)),
+    };
     let enforcer =
         chosen.clone().open().map_err(|error| environment("cannot start what shuts sources out", &error))?;
     let raised = close_walls(&config, &paths, &plan, &chosen, identity)?;
@@ -89,6 +97,9 @@ pub(crate) fn run(args: &RunArgs) -> Done {
         signals,
         helper,
         enforcer,
+        floor,
+        confirm_within: args.confirm_within.map(|seconds| Span::secs(i64::from(seconds))),
+        way,
         root: root.to_owned(),
     })
 }
@@ -105,123 +116,205 @@ struct Started {
     signals: crossbeam_channel::Receiver<Signal>,
     helper: Option<Helper>,
     enforcer: Box<dyn Enforcer>,
+    floor: Floor,
+    confirm_within: Option<Span>,
+    way: Way,
     root: PathBuf,
 }
 
 fn start(started: Started) -> Done {
-    let Started { config, paths, plan, raised, dir, key, recovered, signals, helper, enforcer, root } =
-        started;
+    let Started { config, plan, raised, dir, key, recovered, signals, helper, .. } = started;
+    let (floor, paths, root) = (started.floor, started.paths, started.root);
     let Recovered { keeper, desk, effects, remarks } = recovered;
-    remarks.iter().for_each(|remark| error::warn(remark, None));
-    let server = bind(&config)?;
+    for remark in &remarks {
+        error::warn(remark, None);
+    }
     let (running, asked, publisher) =
-        server.start().map_err(|error| environment("cannot listen to operators", &error))?;
+        bind(&config)?.start().map_err(|error| environment("cannot listen to operators", &error))?;
     let (told, doors_told) = unbounded();
-    let doors = Doors::start(enforcer, told).map_err(|error| environment("cannot start a thread", &error))?;
-    let (notice_sender, notices) = unbounded();
-    let kept = fairban_store::database::Options {
-        bytes_max: u64::from(config.history.megabytes.value) << 20,
-        days_max: u32::try_from(config.history.keep.value.as_secs() / 86_400).unwrap_or(u32::MAX).max(1),
-        ..fairban_store::database::Options::default()
-    };
-    let recorder = Recorder::start(&dir.database(), kept, notice_sender)
-        .map_err(|error| environment("cannot start a thread", &error))?;
+    let doors = Doors::start(started.enforcer, told).map_err(|error| no_thread(&error))?;
+    let (recorder, notices) = record(&config, &dir)?;
     let clock = SystemClock::new();
-    let timeline = Timeline::new(&clock, desk.engine().now());
-    let (feed_sender, feed) = bounded(FEEDS_MAX);
-    let (order_sender, orders) = unbounded();
-    let inputs = Arc::new(Mutex::new(Vec::new()));
-    let (sources, readings) = sources(&plan);
-    let left = resume(&desk);
-    let follower = Follower::new(sources, left.clone().into_iter().collect(), follow_options(&config))
-        .map_err(|error| environment("cannot follow the logs", &error))?;
-    let waker = follower.waker();
-    let (resolved_sender, resolved) = unbounded();
-    let (assistant_sender, assistant_orders) = unbounded();
-    let alarm = Alarm::new().map_err(|error| environment("cannot wake threads", &error))?;
-    let assistant = helper.map(|mut helper| {
-        // Its first worker waits for its orders, so the place to go on from is not too late.
-        let again = assistant::config(&config, &plan, stored_cursor(desk.inputs()));
-        if let Err(error) = helper.reconfigure(again) {
-            error::warn(&error.to_string(), None);
-        }
-        // Ours stays, for a channel without senders would wake who waits for it again and again.
-        let senders = (feed_sender.clone(), resolved_sender.clone());
-        Assistant::new(helper, key, &readings.others, senders, assistant_orders, alarm.clone())
-    });
-    let reader = Reader {
-        follower,
-        intake: Intake::new(key),
-        readings,
-        feed: feed_sender,
-        orders,
-        status: Arc::clone(&inputs),
-        inputs: BTreeMap::new(),
-        left,
-        batch: super::office::Feed { behind: true, ..Default::default() },
-    };
-    let watchdog = sd_notify::watchdog_enabled().map(|every| every / 2);
+    let lines = Lines::open(&config, &plan, &desk, key, helper)?;
+    let (walls, shown_walls) = (told_walls(&raised), raised.to_string());
     let reload = FromFiles {
         paths,
         root,
-        helper: assistant.is_some().then(|| (assistant_sender.clone(), alarm.clone())),
+        helper: lines.assistant.is_some().then(|| (lines.reins.assistant.clone(), lines.reins.alarm.clone())),
         current: config,
-        reader: order_sender.clone(),
-        waker: waker.clone(),
+        floor: floor.clone(),
+        reader: lines.reins.reader.clone(),
+        waker: lines.reins.waker.clone(),
+        readers: running.readers(),
+        raised,
     };
-    let all_ports = reload.current.bans.all_ports.value;
-    let settings = (engine_config(&reload.current), first_mode(&reload.current));
+    let engine = floor.added_to(engine_config(&reload.current), &reload.current);
+    let (first, closed) = (first_mode(&reload.current), closed_doors(&reload.current));
     let mut office = Office {
-        facts: Facts { started: clock.now(), walls: told_walls(&raised), state_dir: shown(dir.path()) },
+        facts: Facts { started: clock.now(), walls, state_dir: shown(dir.path()), closed },
+        timeline: Timeline::new(&clock, desk.engine().now()),
         desk,
         keeper,
         recorder,
         doors,
-        all_ports,
+        all_ports: reload.current.bans.all_ports.value,
+        floor,
+        sessions: Vec::new(),
+        confirm_within: started.confirm_within.unwrap_or(CONFIRM_WITHIN),
+        way: started.way,
+        shut_since: None,
         publisher,
-        timeline,
         clock: Box::new(clock),
-        inputs,
+        inputs: Arc::clone(&lines.reader.status),
+        helped: lines.helped,
         reload: Box::new(reload),
         alarms: Alarms::default(),
         health: fairban_parse::health::Health::default(),
-        last_event: [None; Service::ALL.len()],
         behind: true,
-        behind_each: [true, assistant.as_ref().is_some_and(Assistant::is_behind)],
+        behind_each: [true, lines.assistant.as_ref().is_some_and(Assistant::is_behind)],
         reads: BTreeMap::new(),
         unread_bytes: 0,
-        watchdog,
+        watchdog: sd_notify::watchdog_enabled().map(|every| every / 2),
         watchdog_due: Duration::ZERO,
     };
-    office.recover(effects, settings.0, settings.1);
-    let reading = thread::Builder::new()
-        .name("reading".to_owned())
-        .spawn(move || reader.run())
-        .map_err(|error| environment("cannot start a thread", &error))?;
-    let assisting = assistant
-        .map(|assistant| thread::Builder::new().name("helper".to_owned()).spawn(move || assistant.run()));
+    office.recover(effects, engine, first, &dir.path().join(crate::panic::NOTE));
+    let (feed, resolved) = (lines.feed, lines.resolved);
+    let inbox = Inbox { feed, asked, doors: doors_told, signals, notices, resolved };
+    work(office, inbox, lines.reader, lines.assistant, &lines.reins, &shown_walls)?;
+    running.stop();
+    Ok(())
+}
+
+/// Reads, decides and answers until it is told to stop.
+fn work(
+    office: Office,
+    inbox: Inbox,
+    reader: Reader,
+    assistant: Option<Assistant>,
+    reins: &Reins,
+    walls: &str,
+) -> Done {
+    let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
+    let reading = spawn("reading").spawn(move || reader.run()).map_err(|error| no_thread(&error))?;
+    let assisting = assistant.map(|assistant| spawn("helper").spawn(move || assistant.run()));
     let _ = sd_notify::notify(&[
         sd_notify::NotifyState::Ready,
         sd_notify::NotifyState::Status("reading old lines"),
     ]);
-    error::note(&format!("fairban {} runs; {raised}", env!("CARGO_PKG_VERSION")));
-    let stop_reading = || {
+    error::note(&format!("fairban {} runs; {walls}", env!("CARGO_PKG_VERSION")));
+    office.run(&inbox, || {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-        let _ = order_sender.send(Order::Stop);
-        waker.wake();
-        let _ = assistant_sender.send(assistant::Order::Stop);
-        alarm.ring();
-    };
-    let inbox = Inbox { feed, asked, doors: doors_told, signals, notices, resolved };
-    office.run(&inbox, stop_reading);
+        reins.stop();
+    });
     // Who waits for us to take what it read ends when nobody does.
     drop(inbox);
     let _ = reading.join();
     if let Some(Ok(assisting)) = assisting {
         let _ = assisting.join();
     }
-    running.stop();
     Ok(())
+}
+
+/// Starts the database's thread; what it has to say comes out of the channel.
+fn record(
+    config: &Config,
+    dir: &StateDir,
+) -> Result<(Recorder, crossbeam_channel::Receiver<fairban_store::database::Notice>), Failure> {
+    let (notice_sender, notices) = unbounded();
+    let kept = fairban_store::database::Options {
+        bytes_max: u64::from(config.history.megabytes.value) << 20,
+        days_max: u32::try_from(config.history.keep.value.as_secs() / 86_400).unwrap_or(u32::MAX).max(1),
+        ..fairban_store::database::Options::default()
+    };
+    let recorder =
+        Recorder::start(&dir.database(), kept, notice_sender).map_err(|error| no_thread(&error))?;
+    Ok((recorder, notices))
+}
+
+/// Who brings lines, ready to begin.
+struct Lines {
+    reader: Reader,
+    assistant: Option<Assistant>,
+    helped: helped::Table,
+    feed: crossbeam_channel::Receiver<Feed>,
+    resolved: crossbeam_channel::Receiver<Vec<ipnet::IpNet>>,
+    reins: Reins,
+}
+
+/// How those who bring lines are told what to do.
+struct Reins {
+    reader: crossbeam_channel::Sender<Order>,
+    waker: fairban_follow::Waker,
+    assistant: crossbeam_channel::Sender<assistant::Order>,
+    alarm: Alarm,
+    /// Where there is no helper too: a channel without senders would wake who waits for it again and again.
+    _resolved: crossbeam_channel::Sender<Vec<ipnet::IpNet>>,
+}
+
+impl Reins {
+    fn stop(&self) {
+        let _ = self.reader.send(Order::Stop);
+        self.waker.wake();
+        let _ = self.assistant.send(assistant::Order::Stop);
+        self.alarm.ring();
+    }
+}
+
+impl Lines {
+    /// From where the desk was left.
+    fn open(
+        config: &Config,
+        plan: &Plan,
+        desk: &Desk,
+        key: [u8; 16],
+        helper: Option<Helper>,
+    ) -> Result<Lines, Failure> {
+        let (feed_sender, feed) = bounded(FEEDS_MAX);
+        let (order_sender, orders) = unbounded();
+        let (sources, readings) = sources(plan);
+        let left = resume(desk);
+        let follower = Follower::new(sources, left.clone().into_iter().collect(), follow_options(config))
+            .map_err(|error| environment("cannot follow the logs", &error))?;
+        let waker = follower.waker();
+        let (resolved_sender, resolved) = unbounded();
+        let (assistant_sender, assistant_orders) = unbounded();
+        let alarm = Alarm::new().map_err(|error| environment("cannot wake threads", &error))?;
+        let table = helped::Table::default();
+        let assistant = helper.map(|mut helper| {
+            table.set(helped::inputs(plan));
+            // Its first worker waits for its orders, so the place to go on from is not too late.
+            let cursor = stored_cursor(desk.inputs());
+            let again = assistant::config(config, plan, cursor.as_deref());
+            if let Err(error) = helper.reconfigure(again) {
+                error::warn(&error.to_string(), None);
+            }
+            let senders = (feed_sender.clone(), resolved_sender.clone());
+            Assistant::new(helper, key, table.clone(), senders, assistant_orders, alarm.clone())
+        });
+        let reader = Reader {
+            follower,
+            intake: Intake::new(key),
+            readings,
+            feed: feed_sender,
+            orders,
+            status: Arc::new(Mutex::new(Vec::new())),
+            inputs: BTreeMap::new(),
+            left,
+            batch: Feed { behind: true, ..Feed::default() },
+        };
+        let reins = Reins {
+            reader: order_sender,
+            waker,
+            assistant: assistant_sender,
+            alarm,
+            _resolved: resolved_sender,
+        };
+        Ok(Lines { reader, assistant, helped: table, feed, resolved, reins })
+    }
+}
+
+fn no_thread(error: &io::Error) -> Failure {
+    environment("cannot start a thread", error)
 }
 
 /// Starts the program that has the network, if it has anything to do: afterwards we start nothing any more.
@@ -312,14 +405,18 @@ fn close_walls(
         ["/etc", "/usr/share/zoneinfo", "/proc/self", "/run/systemd/notify", "/dev/urandom"]
             .map(PathBuf::from)
             .into();
-    read.extend([paths.main.clone(), paths.drop_ins.clone()]);
+    // Editors replace a file: its folder is what a reload reads.
+    read.extend(std::path::absolute(&paths.main).ok().and_then(|main| Some(main.parent()?.to_owned())));
+    for allow in &config.allow {
+        if let config::Allow::File(path) = &allow.value {
+            read.extend(path.parent().map(Path::to_owned));
+        }
+    }
     read.extend(chosen.read().map(Path::to_owned));
+    read.extend(Floor::folders());
     for input in &plan.inputs {
         match &input.source {
-            // Rotation makes new files: the folder is what is read.
-            InputSource::File(path) | InputSource::Pipe(path) => {
-                read.extend(path.parent().map(Path::to_owned))
-            }
+            InputSource::File(path) | InputSource::Pipe(path) => read.push(folder_of(path)),
             InputSource::Multilog(path) => read.push(path.clone()),
             InputSource::Journal(_) | InputSource::Syslog(_) => {}
         }
@@ -335,7 +432,8 @@ fn close_walls(
     }
     let wall = Wall {
         identity,
-        keep: Vec::new(),
+        // Only where the drop-in for logs that nothing else opens is installed.
+        keep: Some(Capability::ReadAnyFile).filter(|right| right.is_given()).into_iter().collect(),
         passed_on: false,
         read,
         write,
@@ -345,6 +443,14 @@ fn close_walls(
         denied: Denied::Fails,
     };
     wall.close().map_err(|error| environment("cannot give up rights", &error))
+}
+
+/// Rotation makes new files, and a pattern finds them: the folder is what is read, the last one that a pattern does not vary.
+fn folder_of(path: &Path) -> PathBuf {
+    let varies =
+        |folder: &Path| folder.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte));
+    let fixed = path.ancestors().skip(1).find(|folder| !varies(folder));
+    fixed.unwrap_or(Path::new("/")).to_owned()
 }
 
 fn told_walls(raised: &Raised) -> Walls {
@@ -363,13 +469,11 @@ fn told_walls(raised: &Raised) -> Walls {
         }
         LandlockState::Missing(why) => ToldWall { state: WallState::Down, remark: Some(Shown::of(why)) },
     };
-    let capabilities = if raised.capabilities.kept.is_empty() {
+    let kept: Vec<String> = raised.capabilities.kept.iter().map(ToString::to_string).collect();
+    let capabilities = if kept.is_empty() {
         ToldWall { state: WallState::Up, remark: None }
     } else {
-        ToldWall {
-            state: WallState::Partly,
-            remark: Some(Shown::of(format!("{:?}", raised.capabilities.kept))),
-        }
+        ToldWall { state: WallState::Partly, remark: Some(Shown::of(kept.join(" and "))) }
     };
     Walls { capabilities, landlock, seccomp: layer(&raised.seccomp) }
 }
@@ -470,6 +574,24 @@ fn signals() -> Result<crossbeam_channel::Receiver<Signal>, Failure> {
     Ok(receiver)
 }
 
+/// What a ban closes, for a person.
+fn closed_doors(config: &Config) -> String {
+    let (chosen, _) = enforcers::chosen(config);
+    match chosen {
+        Chosen::List(path, _) => format!("whatever asks {}", shown(&path)),
+        _ if config.bans.all_ports.value => "all ports of this machine, and its own connections to them".to_owned(),
+        _ => match &config.bans.ports.value {
+            Some(ports) => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                format!("the ports {} of this machine, and 25 for who guessed there", ports.join(", "))
+            }
+            None => "the ports of login services of this machine (22, 110, 143, 465, 587, 993, 995 and 4190, unless \
+                     fairban-fw was told others), and 25 for who guessed there"
+                .to_owned(),
+        },
+    }
+}
+
 fn environment(message: &str, error: &dyn std::error::Error) -> Failure {
     Failure::new(Kind::Environment, message).caused_by(error)
 }
@@ -481,7 +603,8 @@ impl Office {
         &mut self,
         effects: Vec<(u64, fairban_core::effect::Effect)>,
         config: fairban_core::engine::Config,
-        mode: super::desk::Mode,
+        mode: Mode,
+        note: &Path,
     ) {
         for (seq, effect) in effects {
             self.recorder.effects(seq, std::slice::from_ref(&effect), &self.desk);
@@ -492,12 +615,27 @@ impl Office {
             let time: Time = self.now();
             // A state that begins learns from old lines: its time is theirs.
             let time = if self.desk.learnt() { time } else { Time::from_secs(0) };
-            self.enter(vec![Entry::Configured { time, config, mode }], None);
+            self.enter(&[Entry::Configured { time, config, mode }], None);
         }
+        self.obey_note(note);
         self.tell_allowlist(None);
+        self.tell_sessions();
         if !self.desk.mode().is_live() {
             // A life before this one may have been live.
             self.open_all();
+        }
+    }
+    /// Somebody let everybody in while we did not run, and wants it to stay so.
+    fn obey_note(&mut self, note: &Path) {
+        if !note.exists() {
+            return;
+        }
+        if self.desk.mode().is_live() {
+            self.action(super::office::by_itself(), Action::Mode(Mode::Shadow), "fairban panic".to_owned());
+            error::warn("fairban panic was ordered: watching only", Some("go on with: fairban mode live"));
+        }
+        if let Err(error) = fs::remove_file(note) {
+            error::warn(&format!("cannot remove {}: {error}", shown(note)), None);
         }
     }
 }

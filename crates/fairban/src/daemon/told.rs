@@ -157,9 +157,12 @@ pub(crate) fn alarm_sentence(alarm: &Alarm) -> String {
             show_account(account)
         ),
         Alarm::Breaker => {
-            "three bans of sources at which people log in within ten minutes: such sources are only \
-                           recorded for an hour; look at fairban why"
+            "bans hit several sources at which people log in: such sources are only recorded until an hour after the last of \
+             them; look at fairban why, and say fairban resume if these bans are right"
                 .to_owned()
+        }
+        Alarm::Spared { source, because } => {
+            format!("{source} would be banned, but is protected: {}", because.words())
         }
         Alarm::Blind { service } => format!(
             "the log of {} shows no logins that succeed: wrong passwords weigh little there; see fairban check",

@@ -12,7 +12,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::parse::{BlockParser, ParsedBlock};
+use super::parse::{BlockParser, Buffer, ParsedBlock, Room};
 use crate::input::blocks::{Block, BlockReader, Tail};
 
 /// Blocks of one log that may be in flight.
@@ -35,6 +35,7 @@ pub(crate) enum Crew {
 /// A block to be parsed, and where to send it.
 pub(crate) struct Job {
     block: Block,
+    room: Room,
     parser: Arc<BlockParser>,
     reply: Sender<ParsedBlock>,
 }
@@ -52,7 +53,7 @@ impl Crew {
             thread::spawn(move || {
                 for job in queue {
                     // Nobody waits for the answer any more when the program is about to end.
-                    let _ = job.reply.send(job.parser.parse(job.block));
+                    let _ = job.reply.send(job.parser.parse(job.block, job.room));
                 }
             });
         }
@@ -62,15 +63,16 @@ impl Crew {
 
 /// Buffers that have been used, so that memory is not asked for and cleared once a block.
 #[derive(Default)]
-pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
+pub(crate) struct Buffers(Mutex<Vec<Buffer>>);
 
 impl Buffers {
-    fn take(&self) -> Vec<u8> {
+    fn take(&self) -> Buffer {
         // A panic elsewhere cannot have left a list of buffers in pieces.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    pub(crate) fn give_back(&self, buffer: Vec<u8>) {
+    pub(crate) fn give_back(&self, block: ParsedBlock) {
+        let buffer = block.into_buffer();
         let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if spare.len() < SPARE_BUFFERS_MAX {
             spare.push(buffer);
@@ -123,13 +125,16 @@ impl Feed {
     /// If a reader or a worker thread has: our fault.
     pub(crate) fn next(self) -> (Option<Feed>, Fed) {
         match self {
-            Feed::Here { mut reader, parser, buffers } => match reader.next_block(buffers.take()) {
-                Some(block) => {
-                    let parsed = parser.parse(block);
-                    (Some(Feed::Here { reader, parser, buffers }), Fed::Block(Box::new(parsed)))
+            Feed::Here { mut reader, parser, buffers } => {
+                let Buffer { bytes, room } = buffers.take();
+                match reader.next_block(bytes) {
+                    Some(block) => {
+                        let parsed = parser.parse(block, room);
+                        (Some(Feed::Here { reader, parser, buffers }), Fed::Block(Box::new(parsed)))
+                    }
+                    None => (None, Fed::End(reader.finish())),
                 }
-                None => (None, Fed::End(reader.finish())),
-            },
+            }
             Feed::Ahead(receiver) => {
                 match receiver.recv().expect("a reader ends with End unless it panicked") {
                     Ahead::Block(parsed) => {
@@ -150,9 +155,11 @@ fn read_ahead(
     jobs: &Sender<Job>,
     sender: &Sender<Ahead>,
 ) {
-    while let Some(block) = reader.next_block(buffers.take()) {
+    loop {
+        let Buffer { bytes, room } = buffers.take();
+        let Some(block) = reader.next_block(bytes) else { break };
         let (reply, parsed) = bounded(1);
-        let sent = jobs.send(Job { block, parser: Arc::clone(parser), reply });
+        let sent = jobs.send(Job { block, room, parser: Arc::clone(parser), reply });
         // Either end is gone only when the program is about to end.
         if sent.is_err() || sender.send(Ahead::Block(parsed)).is_err() {
             return;

@@ -28,7 +28,7 @@ use jiff::tz::TimeZone;
 pub(crate) use self::clock::{FileClock, YearHint};
 pub(crate) use self::doubles::{Doubles, line_hash};
 use self::feed::{Buffers, Crew, Feed};
-use self::parse::BlockParser;
+use self::parse::{BlockParser, Room};
 use self::stream::Stream;
 pub(crate) use self::stream::{Certainty, ReadSoFar, StreamState};
 pub(crate) use self::stream::{LOOK_AHEAD, corrected_leap};
@@ -278,7 +278,7 @@ fn first_time(settings: &Settings, parser: &BlockParser, input: &Input, state: &
     let mut reader = BlockReader::new(bytes, state.tail.clone(), settings.keep_tail);
     let Some(block) = reader.next_block(Vec::new()) else { return Time::MIN };
     let mut clock = clock_of(settings, input, state);
-    let parsed = parser.parse(block);
+    let parsed = parser.parse(block, Room::default());
     let first = parsed.lines.iter().take(LOOK_AHEAD + 1);
     first.map(|line| clock.resolve(&line.stamp)).min().unwrap_or(Time::MIN)
 }

@@ -2,17 +2,14 @@
 
 use fairban_core::event::{AuthEvent, Service};
 use fairban_parse::health::Health;
-use fairban_parse::parser::{Parsed, Parser};
+use fairban_parse::parser::{Parsed, Parser, Recent};
 use fairban_parse::stamp::Stamp;
 use memchr::memchr;
 
 use crate::input::blocks::Block;
 
-/// Room for the lines of a block that matter is made for so many: in a log of nothing else it grows twice.
-const BYTES_PER_LINE_THAT_MATTERS: usize = 400;
-
 /// A line that matters.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct ParsedLine {
     /// Where it stands in the block, in bytes, without its line feed.
     pub(crate) from: u32,
@@ -26,19 +23,35 @@ pub(crate) struct ParsedLine {
 }
 
 /// What a line that matters tells.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Told {
-    /// Something about a login.
-    Event(AuthEvent),
+    /// Something about a login: the block's event of this number.
+    Event(u32),
     /// That the log lost lines of a service, or of any.
     Gap { lost: u32, service: Option<Service> },
 }
 
+/// The memory of a block that has been decided, for the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) room: Room,
+}
+
+/// Room for what a block tells, without a block.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    lines: Vec<ParsedLine>,
+    events: Vec<AuthEvent>,
+}
+
 /// A block that has been read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ParsedBlock {
     pub(crate) block: Block,
     pub(crate) lines: Vec<ParsedLine>,
+    /// What its lines tell about logins, times not yet set. Nobody moves them: they are large.
+    pub(crate) events: Vec<AuthEvent>,
     pub(crate) health: Health,
     /// Lines in it, skipped ones included.
     pub(crate) line_count: u32,
@@ -59,19 +72,15 @@ impl BlockParser {
         BlockParser { parser: Parser::new(key), wanted }
     }
 
-    pub(crate) fn parse(&self, block: Block) -> ParsedBlock {
-        let mut parsed = ParsedBlock {
-            block: Block::default(),
-            lines: Vec::with_capacity(block.bytes().len() / BYTES_PER_LINE_THAT_MATTERS),
-            health: Health::default(),
-            line_count: 0,
-            services: 0,
-        };
+    pub(crate) fn parse(&self, block: Block, room: Room) -> ParsedBlock {
+        let Room { lines, events } = room;
+        let mut parsed = ParsedBlock { lines, events, ..ParsedBlock::default() };
         let bytes = block.bytes();
+        let mut recent = Recent::default();
         let mut from = 0;
         while from < bytes.len() {
             let to = memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at);
-            self.line(&bytes[from..to], from as u32, &mut parsed);
+            self.line(&mut recent, &bytes[from..to], from as u32, &mut parsed);
             from = to + 1;
         }
         // The log's last line may lack the line feed that each line is counted with.
@@ -83,27 +92,22 @@ impl BlockParser {
         parsed
     }
 
-    fn line(&self, line: &[u8], from: u32, into: &mut ParsedBlock) {
+    fn line(&self, recent: &mut Recent, line: &[u8], from: u32, into: &mut ParsedBlock) {
         let (lines_before, services_before) = (into.line_count, into.services);
         into.line_count += 1;
-        let mut keep = |stamp, told| {
-            into.lines.push(ParsedLine {
-                from,
-                to: from + line.len() as u32,
-                lines_before,
-                services_before,
-                stamp,
-                told,
-            });
-        };
-        match self.parser.line(line, &mut into.health) {
+        let to = from + line.len() as u32;
+        let line_of = |stamp, told| ParsedLine { from, to, lines_before, services_before, stamp, told };
+        match self.parser.line_after(recent, line, &mut into.health) {
             Parsed::Event(stamp, event) => {
                 into.services |= bit(event.service);
                 if self.wanted & bit(event.service) != 0 {
-                    keep(stamp, Told::Event(event));
+                    into.lines.push(line_of(stamp, Told::Event(into.events.len() as u32)));
+                    into.events.push(event);
                 }
             }
-            Parsed::Gap { stamp, service, lost } => keep(stamp, Told::Gap { lost, service }),
+            Parsed::Gap { stamp, service, lost } => {
+                into.lines.push(line_of(stamp, Told::Gap { lost, service }));
+            }
             Parsed::Nothing(service) => into.services |= bit(service),
             Parsed::Foreign | Parsed::NoFormat => {}
         }
@@ -117,6 +121,13 @@ impl BlockParser {
 }
 
 impl ParsedBlock {
+    /// Its memory, emptied.
+    pub(crate) fn into_buffer(mut self) -> Buffer {
+        self.lines.clear();
+        self.events.clear();
+        Buffer { bytes: self.block.into_buffer(), room: Room { lines: self.lines, events: self.events } }
+    }
+
     /// A line too long to be a record is a line of no known format.
     fn count_skipped(&mut self, bytes: u64) {
         self.line_count += 1;

@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::vec;
 
 use fairban_core::event::{AuthEvent, Tells};
 use fairban_core::time::{Span, Time};
@@ -18,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::FileClock;
 use super::feed::{Buffers, Fed, Feed};
 use super::parse::{BlockParser, ParsedBlock, ParsedLine, Told, bit};
-use crate::input::blocks::{Block, Tail};
+use crate::input::blocks::Tail;
 
 /// A leap that one of so many following events takes back is an error of the line that made it.
 pub(crate) const LOOK_AHEAD: usize = 10;
@@ -31,21 +30,21 @@ const LEAP_MIN: Span = Span::minutes(1);
 const LEAP_BELIEVED_MAX: Span = Span::days(7);
 
 /// An event that is next in line.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Waiting {
-    event: AuthEvent,
+    time: Time,
     /// Counted from 1.
     line: u64,
-    text: Text,
+    place: Place,
 }
 
-/// The raw line of an event.
-#[derive(Clone, Debug)]
-enum Text {
-    /// In the current block.
-    Block(u32, u32),
-    /// The block is gone.
-    Own(Vec<u8>),
+/// Where an event and its raw line are.
+#[derive(Debug)]
+enum Place {
+    /// Both in the current block, the line from and to these bytes. Most stay there until they are taken.
+    Block { event: u32, from: u32, to: u32 },
+    /// The block is gone, or never held the event.
+    Own(Box<HeldEvent>),
 }
 
 /// An event that was read and not decided for good; holds no secret.
@@ -102,15 +101,15 @@ pub(crate) struct Stream {
     clock: FileClock,
     parser: Arc<BlockParser>,
     buffers: Arc<Buffers>,
-    block: Block,
-    lines: vec::IntoIter<ParsedLine>,
+    block: ParsedBlock,
+    /// Lines of the block that were looked at.
+    lines_seen: usize,
     lines_before_block: u64,
     window: VecDeque<Waiting>,
     head: Option<Head>,
     latest: Option<Time>,
+    /// Those of the current block are not among them yet.
     services: u32,
-    /// Of this block, not yet added to `services`.
-    block_services: u32,
     tail: Tail,
     /// Since the last checkpoint: the merging time then, and what was taken since.
     redo: Option<(Option<Time>, Vec<HeldEvent>)>,
@@ -125,20 +124,20 @@ impl Stream {
         buffers: &Arc<Buffers>,
         state: StreamState,
     ) -> Stream {
-        let held = |held: HeldEvent| Waiting { event: held.event, line: 1, text: Text::Own(held.text) };
+        let held =
+            |held: HeldEvent| Waiting { time: held.event.time, line: 1, place: Place::Own(Box::new(held)) };
         let mut stream = Stream {
             feed: Some(feed),
             clock,
             parser: Arc::clone(parser),
             buffers: Arc::clone(buffers),
-            block: Block::default(),
-            lines: Vec::new().into_iter(),
+            block: ParsedBlock::default(),
+            lines_seen: 0,
             lines_before_block: 0,
             window: state.held.into_iter().map(held).collect(),
             head: None,
             latest: state.latest,
             services: state.services,
-            block_services: 0,
             tail: Tail::default(),
             redo: None,
             read: ReadSoFar::default(),
@@ -157,15 +156,10 @@ impl Stream {
         let head = self.head?;
         self.latest = Some(head.key);
         let next = self.window.front()?;
-        let taken = match &next.text {
-            Text::Block(from, to) => {
-                take(&next.event, &self.block.bytes()[*from as usize..*to as usize], next.line)
-            }
-            Text::Own(text) => take(&next.event, text, next.line),
-        };
-        if self.redo.is_some() {
-            let kept = self.hold(next);
-            self.redo.as_mut().into_iter().for_each(|(_, events)| events.push(kept.clone()));
+        let (event, text) = found(&self.block, next);
+        let taken = take(event, text, next.line);
+        if let Some((_, events)) = &mut self.redo {
+            events.push(hold(event, text));
         }
         self.window.pop_front();
         self.look();
@@ -185,21 +179,25 @@ impl Stream {
     /// What the log needs to be read on later: with the events that wait, and those that are to be decided again.
     pub(crate) fn state(&self) -> StreamState {
         let (latest, again) = self.redo.clone().unwrap_or((self.latest, Vec::new()));
+        let held = |waiting| {
+            let (event, text) = found(&self.block, waiting);
+            hold(event, text)
+        };
         StreamState {
             tail: self.tail.clone(),
             clock: self.clock.state(),
             latest,
-            services: self.services | self.block_services,
+            services: self.services | self.block.services,
             set: None,
-            held: again.into_iter().chain(self.window.iter().map(|waiting| self.hold(waiting))).collect(),
+            held: again.into_iter().chain(self.window.iter().map(held)).collect(),
         }
     }
 
     /// Fills the window and judges the event at its head.
     fn look(&mut self) {
         while self.window.len() <= LOOK_AHEAD {
-            if let Some(line) = self.lines.next() {
-                self.await_line(line);
+            if self.lines_seen < self.block.lines.len() {
+                self.await_line();
             } else if !self.next_block() {
                 break;
             }
@@ -207,20 +205,26 @@ impl Stream {
         self.head = self.judge_head();
     }
 
-    fn await_line(&mut self, line: ParsedLine) {
-        let time = self.clock.resolve(&line.stamp);
-        let number = self.lines_before_block + u64::from(line.lines_before) + 1;
-        let mut wait = |mut event: AuthEvent| {
-            event.time = time;
-            self.window.push_back(Waiting { event, line: number, text: Text::Block(line.from, line.to) });
-        };
-        match line.told {
-            Told::Event(event) => wait(event),
+    /// Lets the next line of the block wait.
+    fn await_line(&mut self) {
+        let ParsedLine { from, to, lines_before, services_before, stamp, told } =
+            self.block.lines[self.lines_seen];
+        self.lines_seen += 1;
+        let time = self.clock.resolve(&stamp);
+        let line = self.lines_before_block + u64::from(lines_before) + 1;
+        match told {
+            Told::Event(event) => {
+                self.block.events[event as usize].time = time;
+                self.window.push_back(Waiting { time, line, place: Place::Block { event, from, to } });
+            }
             Told::Gap { lost, service } => {
-                let seen = service.map_or(self.services | line.services_before, bit);
-                self.parser
-                    .wanted(seen)
-                    .for_each(|service| wait(AuthEvent::new(service, Tells::Gap { lost })));
+                let seen = service.map_or(self.services | services_before, bit);
+                let text = &self.block.block.bytes()[from as usize..to as usize];
+                for service in self.parser.wanted(seen) {
+                    let event = AuthEvent { time, ..AuthEvent::new(service, Tells::Gap { lost }) };
+                    let place = Place::Own(Box::new(HeldEvent { event, text: text.to_vec() }));
+                    self.window.push_back(Waiting { time, line, place });
+                }
             }
         }
     }
@@ -242,32 +246,34 @@ impl Stream {
     }
 
     fn enter_block(&mut self, parsed: ParsedBlock) {
-        self.block = parsed.block;
-        self.lines = parsed.lines.into_iter();
-        self.block_services = parsed.services;
         self.lines_before_block = self.read.lines;
         self.read.lines += u64::from(parsed.line_count);
         self.read.health.absorb(&parsed.health);
+        self.block = parsed;
+        self.lines_seen = 0;
     }
 
     fn leave_block(&mut self) {
-        let bytes = self.block.bytes();
         for waiting in &mut self.window {
-            if let Text::Block(from, to) = waiting.text {
-                waiting.text = Text::Own(bytes[from as usize..to as usize].to_vec());
+            if let Place::Block { .. } = waiting.place {
+                let (event, text) = found(&self.block, waiting);
+                let (event, text) = (event.clone(), text.to_vec());
+                waiting.place = Place::Own(Box::new(HeldEvent { event, text }));
             }
         }
-        self.services |= self.block_services;
-        self.buffers.give_back(std::mem::take(&mut self.block).into_buffer());
+        let left = std::mem::take(&mut self.block);
+        self.lines_seen = 0;
+        self.services |= left.services;
+        self.buffers.give_back(left);
     }
 
     fn judge_head(&mut self) -> Option<Head> {
-        let stamp = self.window.front()?.event.time;
+        let stamp = self.window.front()?.time;
         let leaps = self.latest.is_none_or(|before| stamp.since(before) > LEAP_MIN);
         let mut certainty = Certainty::Sure;
         let mut corrected = None;
         if leaps {
-            let times = self.window.iter().take(LOOK_AHEAD + 1).map(|waiting| waiting.event.time);
+            let times = self.window.iter().take(LOOK_AHEAD + 1).map(|waiting| waiting.time);
             corrected = corrected_leap(self.latest, &times.collect::<Vec<_>>());
             if let (Some(before), None) = (self.latest, corrected)
                 && self.window.len() <= LOOK_AHEAD
@@ -277,24 +283,36 @@ impl Stream {
             }
         }
         if let (Some(time), Some(front)) = (corrected, self.window.front_mut()) {
-            front.event.time = time;
+            front.time = time;
+            match &mut front.place {
+                Place::Block { event, .. } => self.block.events[*event as usize].time = time,
+                Place::Own(held) => held.event.time = time,
+            }
         }
         let time = corrected.unwrap_or(stamp);
         Some(Head { key: self.latest.map_or(time, |latest| latest.max(time)), certainty })
     }
+}
 
-    fn hold(&self, waiting: &Waiting) -> HeldEvent {
-        let mut text = match &waiting.text {
-            Text::Block(from, to) => self.block.bytes()[*from as usize..*to as usize].to_vec(),
-            Text::Own(text) => text.clone(),
-        };
-        if let Some((from, to)) = waiting.event.secret_at
-            && let Some(secret) = text.get_mut(from as usize..to as usize)
-        {
-            secret.fill(b'*');
+/// An event that waits, and its raw line.
+fn found<'a>(block: &'a ParsedBlock, waiting: &'a Waiting) -> (&'a AuthEvent, &'a [u8]) {
+    match &waiting.place {
+        Place::Block { event, from, to } => {
+            (&block.events[*event as usize], &block.block.bytes()[*from as usize..*to as usize])
         }
-        HeldEvent { event: waiting.event.clone(), text }
+        Place::Own(held) => (&held.event, &held.text),
     }
+}
+
+/// What is kept of an event that may be decided again: no secret.
+fn hold(event: &AuthEvent, text: &[u8]) -> HeldEvent {
+    let mut text = text.to_vec();
+    if let Some((from, to)) = event.secret_at
+        && let Some(secret) = text.get_mut(from as usize..to as usize)
+    {
+        secret.fill(b'*');
+    }
+    HeldEvent { event: event.clone(), text }
 }
 
 /// The time that the first of `times` gets, if those after it say that it leapt; `before` is that of its predecessor.

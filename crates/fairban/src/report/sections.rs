@@ -265,9 +265,9 @@ impl Report<'_> {
 /// One account by name, and how many more.
 fn accounts(person: &Person) -> String {
     match person.accounts() {
-        Some(0 | 1) => person.account.to_string(),
-        Some(n) => format!("{} and {} more", person.account, n - 1),
-        None => format!("{} and many more", person.account),
+        Some(0 | 1) => person.account().to_owned(),
+        Some(n) => format!("{} and {} more", person.account(), n - 1),
+        None => format!("{} and many more", person.account()),
     }
 }
 
@@ -290,6 +290,9 @@ fn in_words(alarm: &Alarm) -> String {
             format!("{}: tried without end from {source} ({failures} failures)", show_account(account))
         }
         Alarm::Breaker => "bans hit sources with logins: such are only recorded for now".to_owned(),
+        Alarm::Spared { source, because } => {
+            format!("{source} would be banned, but is protected: {}", because.words())
+        }
         Alarm::Blind { service } => format!("{}: the log shows no successes", service.name()),
         Alarm::Torn { service } => format!("{}: a client writes line feeds into the log", service.name()),
         Alarm::PenaltyOnFamiliar { source } => {

@@ -156,22 +156,21 @@ impl Tally {
         bucket.failures += u64::from(failed && !kept_out);
         bucket.kept_out += u64::from(kept_out);
         let unit = Unit::of(seen.source);
+        let robot = self.robots.around(seen.source);
         if success {
-            let login = Login {
-                hit,
-                rule_denies: counts == Counts::Denies,
-                banned: self.robots.around(seen.source).is_some(),
-            };
+            let login = Login { hit, rule_denies: counts == Counts::Denies, banned: robot.is_some() };
             self.people.logged_in(unit, seen.time, &seen.account, login);
         } else {
             self.people.missed(unit, seen.time, failed, counts == Counts::Bans);
         }
-        self.at_robot(seen, kept_out, success && !hit, failed && counts != Counts::Denies);
+        if let Some(robot) = robot {
+            self.at_robot(robot, seen, kept_out, success && !hit, failed && counts != Counts::Denies);
+        }
     }
 
-    /// An attempt from where a robot was banned before.
-    fn at_robot(&mut self, seen: &Seen, kept_out: bool, login: bool, rule_passes: bool) {
-        let Some(robot) = self.robots.around(seen.source) else { return };
+    /// An attempt from where a robot, of this place among them, was banned before.
+    fn at_robot(&mut self, robot: usize, seen: &Seen, kept_out: bool, login: bool, rule_passes: bool) {
+        let Some(robot) = self.robots.row_mut(robot) else { return };
         robot.last_seen = robot.last_seen.max(seen.time);
         robot.kept_out += u64::from(kept_out);
         self.totals.rule_passed += u64::from(rule_passes);
@@ -247,7 +246,7 @@ impl Tally {
             let honest = u64::from(person.successes.saturating_sub(person.hits));
             logins.before += honest;
             if honest > 0 && logins.account.is_none() {
-                logins.account = Some(person.account.clone());
+                logins.account = Some(person.account().into());
             }
         });
         let first_seen = self.people.first_seen(Unit::of(ban.prefix.addr())).unwrap_or(ban.time);

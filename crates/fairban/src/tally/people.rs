@@ -48,10 +48,30 @@ pub(crate) struct Person {
     /// Logins that the counting rule would have denied.
     pub(crate) rule_denied: u32,
     pub(crate) banned: bool,
+    names: Box<Names>,
+    #[serde(skip)]
+    latest: Latest,
+}
+
+/// What a login of the same account as before does not look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Names {
     /// One of the accounts, escaped.
-    pub(crate) account: Box<str>,
+    account: Box<str>,
     accounts: Vec<u32>,
 }
+
+/// The tag of the account that logged in last, 0 if that is not known: it is among the accounts already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Latest(u32);
+
+impl PartialEq for Latest {
+    fn eq(&self, _: &Latest) -> bool {
+        true
+    }
+}
+
+impl Eq for Latest {}
 
 impl Person {
     /// Somebody logged in here who was no robot's hit, and it was never banned.
@@ -61,7 +81,12 @@ impl Person {
 
     /// Different accounts that logged in; `None` for more than can be told apart.
     pub(crate) fn accounts(&self) -> Option<usize> {
-        (self.accounts.len() < ACCOUNTS_MAX).then_some(self.accounts.len())
+        (self.names.accounts.len() < ACCOUNTS_MAX).then_some(self.names.accounts.len())
+    }
+
+    /// One of the accounts, escaped.
+    pub(crate) fn account(&self) -> &str {
+        &self.names.account
     }
 }
 
@@ -133,8 +158,13 @@ impl People {
         person.rule_denied += u32::from(login.rule_denies);
         person.banned |= login.banned;
         let tag = account.key().map_or(0, |key| tag(key.as_bytes()));
-        if person.accounts.len() < ACCOUNTS_MAX && !person.accounts.contains(&tag) {
-            person.accounts.push(tag);
+        if tag != 0 && tag == person.latest.0 {
+            return;
+        }
+        person.latest = Latest(tag);
+        let accounts = &mut person.names.accounts;
+        if accounts.len() < ACCOUNTS_MAX && !accounts.contains(&tag) {
+            accounts.push(tag);
         }
     }
 
@@ -142,6 +172,16 @@ impl People {
     pub(crate) fn first_seen(&self, unit: Unit) -> Option<Time> {
         let person = self.known.get(&unit).map(|person| person.first);
         person.or_else(|| self.strangers.get(&unit).map(|s| Time::from_secs(i64::from(s.first_secs))))
+    }
+
+    /// Attempts of a source, and when it was last seen.
+    pub(crate) fn attempts(&self, unit: Unit) -> Option<(u64, Time)> {
+        let person = self.known.get(&unit);
+        let person = person.map(|p| (u64::from(p.failures) + u64::from(p.successes), p.last));
+        person.or_else(|| {
+            let stranger = self.strangers.get(&unit)?;
+            Some((u64::from(stranger.failures), Time::from_secs(i64::from(stranger.last_secs))))
+        })
     }
 
     /// Does something to each source with logins within a prefix.
@@ -184,8 +224,8 @@ impl Person {
             rule_bans: stranger.map_or(0, |s| s.rule_bans),
             rule_denied: 0,
             banned: false,
-            account: name.into(),
-            accounts: Vec::new(),
+            names: Box::new(Names { account: name.into(), accounts: Vec::new() }),
+            latest: Latest::default(),
         }
     }
 }

@@ -61,6 +61,8 @@ pub(crate) struct Robots {
     index: Map<IpNet, u32>,
     /// Lengths of IPv4 and IPv6 prefixes that have been banned, longest first.
     lengths: [Vec<u8>; 2],
+    /// Which neighbourhoods may hold one.
+    around: Neighbourhoods,
     /// Banned, and not among the rows.
     pub(crate) unlisted: u64,
 }
@@ -126,14 +128,22 @@ impl Robots {
         }
     }
 
-    /// The row of a source: that of the narrowest prefix that was ever banned around it.
-    pub(crate) fn around(&mut self, source: IpAddr) -> Option<&mut Robot> {
+    /// The place of a source's row: that of the narrowest prefix that was ever banned around it.
+    pub(crate) fn around(&self, source: IpAddr) -> Option<usize> {
+        if !self.around.may_hold(source) {
+            return None;
+        }
         let lengths = &self.lengths[usize::from(source.is_ipv6())];
         let at = lengths.iter().find_map(|&length| {
             let prefix = IpNet::new(source, length).ok()?.trunc();
             self.index.get(&prefix).copied()
         })?;
-        self.rows.get_mut(at as usize)
+        Some(at as usize)
+    }
+
+    /// The row at a place.
+    pub(crate) fn row_mut(&mut self, at: usize) -> Option<&mut Robot> {
+        self.rows.get_mut(at)
     }
 
     fn push(&mut self, robot: Robot) {
@@ -143,7 +153,44 @@ impl Robots {
             lengths.insert(at, length);
         }
         self.index.insert(robot.prefix, self.rows.len() as u32);
+        self.around.add(robot.prefix);
         self.rows.push(robot);
+    }
+}
+
+/// Which of [`Neighbourhoods::CELLS`] sets of /16 (IPv4) and /32 (IPv6) hold a banned prefix: most sources are told to be
+/// far from all by one bit, which is in the cache where the rows are not.
+#[derive(Clone, Debug, Default)]
+struct Neighbourhoods {
+    cells: Vec<u64>,
+    /// A prefix that is wider than a neighbourhood was banned: they tell nothing any more.
+    wide: bool,
+}
+
+impl Neighbourhoods {
+    const CELLS: usize = 1 << 17;
+
+    fn add(&mut self, prefix: IpNet) {
+        let narrow = if prefix.addr().is_ipv6() { 32 } else { 16 };
+        self.wide |= prefix.prefix_len() < narrow;
+        self.cells.resize(Self::CELLS / 64, 0);
+        let cell = Self::cell(prefix.network());
+        self.cells[cell / 64] |= 1 << (cell % 64);
+    }
+
+    fn may_hold(&self, source: IpAddr) -> bool {
+        let cell = Self::cell(source);
+        self.wide || self.cells.get(cell / 64).is_some_and(|cells| cells >> (cell % 64) & 1 == 1)
+    }
+
+    fn cell(address: IpAddr) -> usize {
+        match address {
+            IpAddr::V4(v4) => (v4.to_bits() >> 16) as usize,
+            IpAddr::V6(v6) => {
+                let word = (v6.to_bits() >> 96) as u32;
+                (1 << 16) | (word.wrapping_mul(0x9e37_79b1) >> 16) as usize
+            }
+        }
     }
 }
 

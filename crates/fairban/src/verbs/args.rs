@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use super::parse::{
     parse_about, parse_account, parse_length, parse_moment, parse_note, parse_since, parse_target,
 };
+use crate::config::{Config, Paths};
+use crate::error::{self, Failure, Kind};
 
 /// Where the service listens unless its configuration says otherwise.
 const SOCKET: &str = "/run/fairban/control.sock";
@@ -99,6 +101,9 @@ pub(crate) enum ControlVerb {
     /// Confirm that you can still reach the machine after going live
     #[command(after_help = EXIT_CODES)]
     Confirm(Talk),
+    /// Ban sources at which people log in again, after the breaker stopped that
+    #[command(after_help = EXIT_CODES)]
+    Resume(Talk),
     /// Read the configuration again; where it is wrong, keep the old one and say what is wrong
     #[command(after_help = EXIT_CODES)]
     Reload(Talk),
@@ -114,9 +119,58 @@ pub(crate) struct Talk {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Where the service listens
-    #[arg(long, value_name = "PATH", default_value = SOCKET)]
-    pub(crate) socket: PathBuf,
+    /// The configuration that names the service's socket and its state
+    /// [default: /etc/fairban/fairban.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Where the service listens [default: as the configuration says]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+impl Talk {
+    /// The service's socket. Who may not read the configuration, or has broken it, asks where it is by default.
+    ///
+    /// # Errors
+    /// A configuration was named, and is wrong or not there.
+    pub(crate) fn socket(&self) -> Result<PathBuf, Failure> {
+        if let Some(socket) = &self.socket {
+            return Ok(socket.clone());
+        }
+        match (Config::load(&Paths::new(self.config.as_deref())), &self.config) {
+            (Ok(loaded), _) => Ok(loaded.config.control.socket.value),
+            (Err(_), None) => Ok(PathBuf::from(SOCKET)),
+            (Err(report), Some(_)) => {
+                error::raw(&report.render(false));
+                Err(Failure::new(Kind::Config, "the configuration is wrong")
+                    .hint("name the socket instead: --socket PATH"))
+            }
+        }
+    }
+}
+
+impl ControlVerb {
+    /// How it reaches the service.
+    pub(crate) fn talk(&self) -> &Talk {
+        match self {
+            ControlVerb::Status(talk)
+            | ControlVerb::Confirm(talk)
+            | ControlVerb::Resume(talk)
+            | ControlVerb::Reload(talk) => talk,
+            ControlVerb::Bans(args) => &args.talk,
+            ControlVerb::Ban(args) => &args.talk,
+            ControlVerb::Unban(args) => &args.talk,
+            ControlVerb::Allow(args) => match &args.verb {
+                Some(AllowVerb::List(talk) | AllowVerb::Remove { talk, .. }) => talk,
+                None => &args.talk,
+            },
+            ControlVerb::Why(args) => &args.talk,
+            ControlVerb::Tail(args) => &args.talk,
+            ControlVerb::Mode(args) => &args.talk,
+            ControlVerb::Report(args) => &args.talk,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

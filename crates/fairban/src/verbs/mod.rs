@@ -1,11 +1,12 @@
 //! The verbs that talk to the running service, and to its database where it does not run.
 //!
 //! Each asks over the control socket, and renders what was answered: for a person within 80 columns, or as the JSON line
-//! that it is. Three of them only look (`status`, `bans`, `why`): where no service runs they ask an [`Offline`], with the same
+//! that it is. Four of them only look (`status`, `bans`, `why`, `report`): where no service runs they ask an [`Offline`], with the same
 //! questions, and the same code renders its answers.
 
 mod args;
 mod bans;
+mod connected;
 mod orders;
 mod parse;
 mod report;
@@ -17,14 +18,14 @@ mod why;
 use std::io::Write as _;
 
 use fairban_control::{
-    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, StatusReport,
-    WhyReport,
+    About, BansPage, Client, ClientError, Moment, Problem, Refusal, Request, Response, SinceReport,
+    StatusReport, WhyReport,
 };
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 pub(crate) use self::args::ControlVerb;
-use self::args::Talk;
+pub(crate) use self::args::Talk;
 use crate::Done;
 use crate::error::{self, Failure, Kind};
 
@@ -35,6 +36,9 @@ pub(crate) trait Offline {
 
     /// A page of the bans that are in force by the clock, as [`Request::Bans`] asks for it.
     fn bans(&mut self, within: Option<IpNet>, after: Option<IpNet>, most: u32) -> Result<BansPage, Failure>;
+
+    /// What has happened, as [`Request::Report`] asks for it.
+    fn report(&mut self, since: Moment) -> Result<SinceReport, Failure>;
 
     /// What is known about somebody, as [`Request::Why`] asks for it; `None` if nothing.
     fn why(&mut self, about: &About, at: Option<Moment>) -> Result<Option<WhyReport>, Failure>;
@@ -52,8 +56,9 @@ pub(crate) fn run(verb: &ControlVerb, offline: Option<&mut dyn Offline>) -> Done
         ControlVerb::Tail(args) => tail::tail(args),
         ControlVerb::Mode(args) => orders::mode(args),
         ControlVerb::Confirm(talk) => orders::confirm(talk),
+        ControlVerb::Resume(talk) => orders::resume(talk),
         ControlVerb::Reload(talk) => orders::reload(talk),
-        ControlVerb::Report(args) => report::report(args),
+        ControlVerb::Report(args) => report::report(args, offline),
     }
 }
 
@@ -66,10 +71,10 @@ enum Answers<'a> {
 impl<'a> Answers<'a> {
     /// The service; the database where none runs, and that is said.
     fn find(talk: &Talk, offline: Option<&'a mut dyn Offline>) -> Result<Answers<'a>, Failure> {
-        match (Client::connect(&talk.socket), offline) {
+        match (Client::connect(&talk.socket()?), offline) {
             (Ok(client), _) => Ok(Answers::Service(client)),
             (Err(error), Some(offline)) if error.is_not_running() => {
-                error::warn(&format!("{error}: this is what its database holds"), error.hint().as_deref());
+                error::warn(&format!("{error}: this is what it left"), error.hint().as_deref());
                 Ok(Answers::Database(offline))
             }
             (Err(error), _) => Err(failure(&error)),
@@ -92,6 +97,9 @@ impl<'a> Answers<'a> {
                     None => Response::NothingKnown { about: show::about(about) },
                 })
             }
+            (Answers::Database(offline), Request::Report { since }) => {
+                offline.report(*since).map(|report| Response::Report(Box::new(report)))
+            }
             (Answers::Database(_), request) => {
                 let message = format!("a database cannot answer `{}`", request.name());
                 Err(Failure::new(Kind::Internal, message))
@@ -102,7 +110,7 @@ impl<'a> Answers<'a> {
 
 /// Asks the service; nobody else can do it.
 fn order(talk: &Talk, request: &Request) -> Result<Response, Failure> {
-    let mut client = Client::connect(&talk.socket).map_err(|error| failure(&error))?;
+    let mut client = Client::connect(&talk.socket()?).map_err(|error| failure(&error))?;
     let answer = client.ask(request);
     if let (true, Err(ClientError::Refused(refusal))) = (talk.json, &answer) {
         print_line(&Response::Error(refusal.clone()))?;
@@ -140,7 +148,7 @@ fn failure(error: &ClientError) -> Failure {
 }
 
 /// Prints an answer as the line that it is.
-fn print_line(response: &Response) -> Done {
+pub(crate) fn print_line(response: &Response) -> Done {
     let mut out = std::io::stdout().lock();
     out.write_all(&response.to_line()).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
 }

@@ -1,4 +1,4 @@
-//! Verbs that change something: `ban`, `unban`, `allow`, `mode`, `confirm`, `reload`.
+//! Verbs that change something: `ban`, `unban`, `allow`, `mode`, `confirm`, `resume`, `reload`.
 
 use std::io::{self, Write};
 
@@ -84,9 +84,21 @@ pub(super) fn mode(args: &ModeArgs) -> Done {
 }
 
 pub(super) fn confirm(talk: &Talk) -> Done {
-    carry_out(talk, &Request::Confirm, |done| match (done.changed, done.mode) {
+    let request = Request::Confirm { connected_ms: super::connected::ms_ago() };
+    carry_out(talk, &request, |done| match (done.changed, done.mode) {
         (true, _) => "Confirmed: fairban stays live.".to_owned(),
         (false, mode) => format!("There was nothing to confirm; the mode is {}.", mode.name()),
+    })
+}
+
+pub(super) fn resume(talk: &Talk) -> Done {
+    carry_out(talk, &Request::Resume, |done| {
+        let text = if done.changed {
+            "The breaker is closed: sources at which people log in are banned again where the evidence is enough."
+        } else {
+            "The breaker was not open: nothing has changed."
+        };
+        text.to_owned()
     })
 }
 

@@ -6,14 +6,14 @@ use fairban_control::{Request, Response, SinceReport};
 use jiff::tz::TimeZone;
 
 use super::args::ReportArgs;
-use super::{order, print, print_line, unexpected};
+use super::{Answers, Offline, print, print_line, unexpected};
 use crate::Done;
 use crate::report::{Align, Table, grouped, hanging, loud_title, title};
 use crate::tally::show_prefix;
 use crate::when::{length, long};
 
-pub(super) fn report(args: &ReportArgs) -> Done {
-    match order(&args.talk, &Request::Report { since: args.since })? {
+pub(super) fn report(args: &ReportArgs, offline: Option<&mut dyn Offline>) -> Done {
+    match Answers::find(&args.talk, offline)?.ask(&Request::Report { since: args.since })? {
         response @ Response::Report(_) if args.talk.json => print_line(&response),
         Response::Report(report) => print(|out, zone| write(out, &report, zone)),
         other => Err(unexpected(&other)),
@@ -56,6 +56,14 @@ fn write(out: &mut impl Write, report: &SinceReport, zone: &TimeZone) -> io::Res
         (grouped(rule.bans), grouped(rule.honest_banned), grouped(rule.logins_denied));
     let text = format!("{bans} bans, {honest} of them of honest sources, which had lost {denied} logins");
     hanging(out, "  ", &text)?;
+    if let Some(began) = rule.honest_since {
+        let began = long(began.time(), zone);
+        hanging(
+            out,
+            "  ",
+            &format!("Honest sources were seen in that time, their logins counted since {began}."),
+        )?;
+    }
     write_casualties(out, report)?;
     write_advice(out, report)
 }

@@ -32,8 +32,8 @@ fn write(out: &mut impl Write, status: &StatusReport, zone: &TimeZone) -> io::Re
     }
     write_mode(out, status, zone)?;
     write_alarms(out, &status.alarms, zone)?;
-    write_services(out, &status.services, zone)?;
-    write_inputs(out, status)?;
+    write_services(out, status, zone)?;
+    write_inputs(out, status, zone)?;
     writeln!(out)?;
     write_counts(out, status)?;
     write_surroundings(out, status, zone)
@@ -70,11 +70,15 @@ fn write_alarms(out: &mut impl Write, alarms: &[AlarmRow], zone: &TimeZone) -> i
     Ok(())
 }
 
-fn write_services(out: &mut impl Write, services: &[ServiceStatus], zone: &TimeZone) -> io::Result<()> {
+fn write_services(out: &mut impl Write, status: &StatusReport, zone: &TimeZone) -> io::Result<()> {
+    let services: &[ServiceStatus] = &status.services;
     if services.is_empty() {
         return title(out, "Services: no line of any was seen yet");
     }
-    title(out, "Services")?;
+    // Counts of lines are the process's, and begin with it.
+    let counted =
+        is_known(status.since).then(|| format!(" (counted since {})", minute(status.since.time(), zone)));
+    title(out, &format!("Services{}", counted.unwrap_or_default()))?;
     let mut table = Table::new(&[
         ("service", Align::Left),
         ("lines", Align::Right),
@@ -113,7 +117,7 @@ fn write_services(out: &mut impl Write, services: &[ServiceStatus], zone: &TimeZ
     Ok(())
 }
 
-fn write_inputs(out: &mut impl Write, status: &StatusReport) -> io::Result<()> {
+fn write_inputs(out: &mut impl Write, status: &StatusReport, zone: &TimeZone) -> io::Result<()> {
     if status.inputs.is_empty() {
         return title(out, "Inputs: none");
     }
@@ -124,6 +128,7 @@ fn write_inputs(out: &mut impl Write, status: &StatusReport) -> io::Result<()> {
         ("state", Align::Left),
         ("behind", Align::Right),
         ("lines", Align::Right),
+        ("last login", Align::Left),
     ]);
     for input in &status.inputs {
         table.row([
@@ -132,6 +137,7 @@ fn write_inputs(out: &mut impl Write, status: &StatusReport) -> io::Result<()> {
             input.state.name().to_owned(),
             behind(input),
             grouped(input.lines),
+            input.last.map_or("none".to_owned(), |last| short(last.time(), zone)),
         ]);
     }
     table.write(out)?;
@@ -201,7 +207,8 @@ fn write_surroundings(out: &mut impl Write, status: &StatusReport, zone: &TimeZo
         Some(enforcer) => {
             let ready = if enforcer.ready { "ready" } else { "NOT READY" };
             let shut = grouped(enforcer.shut);
-            labelled(out, "Firewall", &format!("{}: {ready}, {shut} prefixes shut out", enforcer.name))?;
+            let prefixes = if enforcer.shut == 1 { "prefix" } else { "prefixes" };
+            labelled(out, "Firewall", &format!("{}: {ready}, {shut} {prefixes} shut out", enforcer.name))?;
             for remark in &enforcer.remarks {
                 labelled(out, "", remark.as_str())?;
             }

@@ -16,7 +16,7 @@ use crate::when::short;
 
 pub(super) fn tail(args: &TailArgs) -> Done {
     let only: Vec<TailKind> = args.only.iter().map(|kind| kind.0).collect();
-    let client = Client::connect(&args.talk.socket).map_err(|error| failure(&error))?;
+    let client = Client::connect(&args.talk.socket()?).map_err(|error| failure(&error))?;
     let tailed = client.tail(only).map_err(|error| failure(&error))?;
     if io::stdout().is_terminal() && !args.talk.json {
         error::note("decisions appear here as they are made; Ctrl-C ends this");

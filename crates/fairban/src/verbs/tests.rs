@@ -21,6 +21,11 @@ impl Offline for Remembered {
         Ok(BansPage::default())
     }
 
+    fn report(&mut self, since: Moment) -> Result<SinceReport, Failure> {
+        self.asked.push("report");
+        Ok(SinceReport { since, ..SinceReport::default() })
+    }
+
     fn why(&mut self, about: &About, at: Option<Moment>) -> Result<Option<WhyReport>, Failure> {
         self.asked.push("why");
         assert_eq!(at, None);
@@ -39,7 +44,7 @@ impl Offline for Remembered {
 }
 
 fn talk() -> Talk {
-    Talk { json: false, socket: PathBuf::from("/nonexistent/control.sock") }
+    Talk { json: false, config: None, socket: Some(PathBuf::from("/nonexistent/control.sock")) }
 }
 
 #[test]
@@ -56,8 +61,10 @@ fn without_a_service_the_database_is_asked_the_same_questions() {
     let about = About::Prefix("203.0.113.7/32".parse().unwrap());
     let told = answers.ask(&Request::Why { about, at: None }).unwrap();
     assert!(matches!(told, Response::NothingKnown { about } if about.as_str() == "203.0.113.7"));
+    let told = answers.ask(&Request::Report { since: Moment::default() }).unwrap();
+    assert!(matches!(told, Response::Report(_)));
     assert!(answers.ask(&Request::Reload).is_err());
-    assert_eq!(remembered.asked, ["status", "bans", "why", "why"]);
+    assert_eq!(remembered.asked, ["status", "bans", "why", "why", "report"]);
 }
 
 #[test]

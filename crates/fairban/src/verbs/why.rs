@@ -118,7 +118,7 @@ fn write_accounts(out: &mut impl Write, told: &WhySource, zone: &TimeZone) -> io
     let mut table = Table::new(&[
         ("account", Align::Left),
         ("failed", Align::Right),
-        ("logins", Align::Right),
+        ("logs in", Align::Left),
         ("last", Align::Left),
         ("how it ended", Align::Left),
     ]);
@@ -126,7 +126,8 @@ fn write_accounts(out: &mut impl Write, told: &WhySource, zone: &TimeZone) -> io
         table.row([
             account.account.to_string(),
             grouped(account.failures),
-            grouped(account.successes),
+            // That it does is remembered, not how often.
+            (if account.successes > 0 { "yes" } else { "" }).to_owned(),
             minute(account.last.time(), zone),
             account.outcome.to_string(),
         ]);

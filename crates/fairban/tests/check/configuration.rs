@@ -73,7 +73,7 @@ fn help_and_man_page_tell_of_exit_codes_and_hide_what_is_not_for_people() {
 #[test]
 fn a_live_mode_that_shuts_nobody_out_is_warned_of() {
     let folder = Folder::new();
-    let config = folder.file("x.toml", "mode = \"live\"\ndiscover = false\n");
+    let config = folder.file("x.toml", "mode = \"live\"\ndiscover = false\n[bans]\nenforcer = \"none\"\n");
     let ran = fairban(&["check", "--config", &config]);
     assert_eq!(ran.code, 1);
     assert!(ran.out.contains("nobody is shut out"), "{}", ran.out);

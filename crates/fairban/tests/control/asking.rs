@@ -51,8 +51,16 @@ fn orders_are_asked_as_they_are_typed() {
     asks(&["allow", "remove", "203.0.113.7"], Request::AllowRemove { prefix: one });
     asks(&["mode", "live"], Request::Mode { mode: Mode::Live });
     asks(&["mode", "shadow"], Request::Mode { mode: Mode::Shadow });
-    asks(&["confirm"], Request::Confirm);
+    asks(&["resume"], Request::Resume);
     asks(&["reload"], Request::Reload);
+}
+
+#[test]
+fn a_confirmation_says_how_old_the_connection_is() {
+    let service = Service::answering(done);
+    service.run(&["confirm"]);
+    // This process was started by something that was there before it.
+    let Request::Confirm { connected_ms: Some(_) } = service.question() else { panic!("it is known here") };
 }
 
 #[test]

@@ -27,7 +27,7 @@ Alarms: 1
   Jan 21 09:30  account-under-attack  dan@d.example
       57 strangers failed at this account within a day
 
-Services
+Services (counted since Jan 14 08:00)
   service   lines  understood  about logins  odd  last login
   dovecot  90,210      99.9 %        81,004    2  Jan 21 09:59:58
   sshd        512     100.0 %           498    0  none
@@ -35,12 +35,15 @@ Services
       Jan 21 09:12:44 mx dovecot: imap-login: Login odd: user=<a\\xff>
 
 Inputs
-  input              kind  state       behind      lines
-  /var/log/mail.log  file  following  nothing  1,204,331
-  /srv/nfs/auth.log  file  following  nothing        512
+  input              kind    state       behind      lines  last login
+  /var/log/mail.log  file    following  nothing  1,204,331  Jan 21 09:59:58
+  /srv/nfs/auth.log  file    following  nothing        512  none
+  udp:192.0.2.1:514  syslog  restarted  unknown         77  none
   /srv/nfs/auth.log: looked at every 1000 ms, for its file system tells of no
   changes
   /srv/nfs/auth.log: this file system does not tell of changes
+  udp:192.0.2.1:514: started again once, the last time because fairban-helper
+  ended: it was killed by signal 9
 
 Sources   1,840 suspects; 912 places of 655 accounts, 3 of them hubs
 Bans      212 in force (1 by operators); 96 in the last day, 4,410 ever
@@ -92,8 +95,8 @@ Evidence: 14.9 nats of 13.8 needed for a ban
     +2.3 nats     1 x second-account
 
 Accounts
-  account  failed  logins  last          how it ended
-  admin         1       0  Jan 21 09:51  an unknown account
+  account  failed  logs in  last          how it ended
+  admin         1           Jan 21 09:51  an unknown account
 
 Lines
   Jan 21 09:51:25 mx vpopmail[9]: vchkpw-pop3: vpopmail user not found
@@ -189,6 +192,8 @@ fn orders_are_confirmed_in_words() {
     let allowed = "192.0.2.0/24 is on the allowlist: never banned, never judged.\n";
     service.run(&["allow", "192.0.2.0/24"]).prints(allowed);
     service.run(&["confirm"]).prints("Confirmed: fairban stays live.\n");
+    let resumed = "The breaker is closed: sources at which people log in are banned again where the\nevidence is enough.\n";
+    service.run(&["resume"]).prints(resumed);
     let reloaded =
         "The configuration was read again; 2 settings are new.\n  control.group applies after a restart\n";
     service.run(&["reload"]).prints(reloaded);
@@ -198,6 +203,7 @@ fn orders_are_confirmed_in_words() {
     let unlisted = "203.0.113.7 was not on the list. Which are: fairban allow list\n";
     nothing.run(&["allow", "remove", "203.0.113.7"]).prints(unlisted);
     nothing.run(&["confirm"]).prints("There was nothing to confirm; the mode is shadow.\n");
+    nothing.run(&["resume"]).prints("The breaker was not open: nothing has changed.\n");
     nothing.run(&["reload"]).prints("The configuration is as it was.\n");
     let shadow = "fairban is in shadow mode, as before: it decides and records only.\n";
     nothing.run(&["mode", "shadow"]).prints(shadow);

@@ -8,7 +8,7 @@ use fairban_control::{Problem, Refusal, Request, Response};
 
 use crate::support::{Service, command, fairban};
 
-const VERBS: [&[&str]; 13] = [
+const VERBS: [&[&str]; 14] = [
     &["status"],
     &["bans"],
     &["ban", "203.0.113.7"],
@@ -20,6 +20,7 @@ const VERBS: [&[&str]; 13] = [
     &["tail"],
     &["mode", "live"],
     &["confirm"],
+    &["resume"],
     &["reload"],
     &["report"],
 ];

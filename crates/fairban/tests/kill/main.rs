@@ -3,13 +3,7 @@
 //!
 //! `FAIRBAN_KILLS=500 cargo test -p fairban --test kill` is the long form; `FAIRBAN_SEED` repeats one.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::similar_names,
-    clippy::unused_self,
-    clippy::manual_assert,
-    reason = "prints what it measured, and says what the service said"
-)]
+#![allow(clippy::print_stdout, reason = "prints what it measured, and says what the service said")]
 
 #[path = "../kit/mod.rs"]
 mod kit;
@@ -84,9 +78,7 @@ fn killed_at_any_point_it_loses_nothing_and_counts_nothing_twice() {
         stage.over.store(true, Ordering::Release);
         let written = [("k", renamed.join().expect("it writes")), ("c", copied.join().expect("it writes"))];
         let (sent, done) = (sender.join().expect("it sends"), operator.join().expect("it acts"));
-        if killed.is_err() {
-            panic!("the service said: {}", stage.home.said());
-        }
+        assert!(killed.is_ok(), "the service said: {}", stage.home.said());
         (written, sent, done)
     });
     let told = finish(&stage);
@@ -217,8 +209,8 @@ impl Audit {
             let after = of_life.len() - end;
             (lost, most) = (lost + after, most.max(after));
         }
-        let last = lives.last().copied().unwrap_or(0);
-        let of_last: Vec<&Sent> = sent.iter().filter(|one| one.life == last && !one.in_doubt).collect();
+        let newest = lives.last().copied().unwrap_or(0);
+        let of_last: Vec<&Sent> = sent.iter().filter(|one| one.life == newest && !one.in_doubt).collect();
         println!("{} sent, {lost} of them lost in {} kills, at most {most} at once", sent.len(), lives.len());
         assert!(of_last.len() < sent.len() || lives.len() == 1);
     }

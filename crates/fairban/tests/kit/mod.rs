@@ -1,9 +1,10 @@
 //! What tests of the running service share: a folder with its logs, its configuration and its state, and the service
 //! itself as a process.
 
-#![allow(dead_code, reason = "each test program takes what it needs")]
+#![allow(dead_code, clippy::unused_self, reason = "each test program takes what it needs, of a home")]
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -37,11 +38,15 @@ impl Home {
 
     /// Writes the configuration, in one step: `rest` is TOML, in which `$DIR` is this folder.
     pub(crate) fn configure(&self, before: &str, rest: &str) {
+        self.configure_for(&own_name(), before, rest);
+    }
+
+    /// The same for a service that becomes this user.
+    pub(crate) fn configure_for(&self, user: &str, before: &str, rest: &str) {
         let dir = self.dir.path().to_str().expect("plain names");
         let text = format!(
-            "user = \"{}\"\nstate_dir = \"{dir}/state\"\ntimezone = \"UTC\"\n{before}\n\
+            "user = \"{user}\"\nstate_dir = \"{dir}/state\"\ntimezone = \"UTC\"\n{before}\n\
              [control]\nsocket = \"{dir}/run/control.sock\"\n{}",
-            own_name(),
             rest.replace("$DIR", dir)
         );
         fs::write(self.path("fairban.new"), text).expect("a configuration");
@@ -52,19 +57,32 @@ impl Home {
         self.path("run/control.sock")
     }
 
+    /// Lets users without rights come as far as the socket.
+    pub(crate) fn open_to_all(&self) {
+        fs::set_permissions(self.dir.path(), Permissions::from_mode(0o755)).expect("it is ours");
+    }
+
     /// Starts the service; what it says is added to a file.
     pub(crate) fn start(&self, more: &[&str]) -> Service {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairban"));
+        command.args(["run", "--config"]).arg(self.path("fairban.toml")).args(more);
+        self.start_command(command)
+    }
+
+    /// Starts the service by another program, which changes who it is.
+    pub(crate) fn start_by(&self, program: &str, args: &[&str]) -> Service {
+        let mut command = Command::new(program);
+        command.args(args).args([env!("CARGO_BIN_EXE_fairban"), "run", "--config"]);
+        command.arg(self.path("fairban.toml"));
+        self.start_command(command)
+    }
+
+    /// Starts the service by a command of the test's own.
+    pub(crate) fn start_command(&self, mut command: Command) -> Service {
         let said = File::options().append(true).create(true).open(self.path("said")).expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_fairban"))
-            .args(["run", "--config"])
-            .arg(self.path("fairban.toml"))
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(said)
-            .spawn()
-            .expect("the program starts");
-        Service { child: Some(child), socket: self.socket() }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        let child = command.spawn().expect("the program starts");
+        Service { child: Some(child), socket: self.socket(), said: self.path("said") }
     }
 
     /// What the service said, all its lives long.
@@ -72,9 +90,13 @@ impl Home {
         String::from_utf8_lossy(&fs::read(self.path("said")).unwrap_or_default()).into_owned()
     }
 
-    /// Runs a verb.
+    /// Runs a verb, in this folder.
     pub(crate) fn verb(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_fairban")).args(args).output().expect("the program starts")
+        Command::new(env!("CARGO_BIN_EXE_fairban"))
+            .current_dir(&self.dir)
+            .args(args)
+            .output()
+            .expect("the program starts")
     }
 
     pub(crate) fn audit(&self, more: &[&str]) -> Output {
@@ -83,6 +105,16 @@ impl Home {
         args.extend(more);
         self.verb(&args)
     }
+}
+
+/// Whether we are root; where tests are run to decide something, we must be.
+pub(crate) fn is_root_or_skip() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    assert!(is_root || std::env::var("CI").as_deref() != Ok("true"), "this test needs root");
+    if !is_root {
+        println!("skipped: this test needs root");
+    }
+    is_root
 }
 
 /// As whom we run: as whom the service runs too.
@@ -98,6 +130,7 @@ fn own_name() -> String {
 pub(crate) struct Service {
     child: Option<Child>,
     socket: PathBuf,
+    said: PathBuf,
 }
 
 impl Service {
@@ -115,7 +148,8 @@ impl Service {
                 return client;
             }
             if let Some(status) = self.ended() {
-                panic!("the service ended by itself: {status}");
+                let said = fs::read(&self.said).unwrap_or_default();
+                panic!("the service ended by itself: {status}: {}", String::from_utf8_lossy(&said));
             }
             assert!(Instant::now() < end, "the service does not answer");
             std::thread::yield_now();
@@ -214,4 +248,22 @@ pub(crate) fn make_room(path: &Path, kept: u32) {
     for n in (1..kept).rev() {
         let _ = fs::rename(numbered(n), numbered(n + 1));
     }
+}
+
+/// Memory that a process has, in bytes.
+pub(crate) fn resident_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux");
+    kilobytes.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1_024
+}
+
+/// How often any of its threads began to wait for something, since it started.
+pub(crate) fn wake_ups(pid: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+    let waits = threads.filter_map(|thread| {
+        let status = fs::read_to_string(thread.ok()?.path().join("status")).ok()?;
+        let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        waits.trim().parse::<u64>().ok()
+    });
+    waits.sum()
 }

@@ -58,23 +58,57 @@ impl Host {
         service
     }
 
-    fn is_following(&self, status: &StatusReport) -> bool {
+    pub(crate) fn is_following(&self, status: &StatusReport) -> bool {
         let ready = status.enforcer.as_ref().is_some_and(|enforcer| enforcer.ready);
         ready && self.home.said().contains("all old lines are read")
     }
 
+    /// A try at port 25.
+    pub(crate) fn try_smtp(&mut self, name: &str, from: &str) {
+        let failed =
+            format!("warning: unknown[{from}]: SASL LOGIN authentication failed: (reason unavailable)");
+        self.write_as("postfix/smtpd", &[format!("{failed}, sasl_username={name}")]);
+    }
+
+    /// A try at the ports of submission.
+    pub(crate) fn try_submission(&mut self, name: &str, from: &str) {
+        let failed =
+            format!("warning: unknown[{from}]: SASL LOGIN authentication failed: (reason unavailable)");
+        self.write_as("postfix/submission/smtpd", &[format!("{failed}, sasl_username={name}")]);
+    }
+
+    /// A mail that is taken from there, at port 25.
+    pub(crate) fn take_mail(&mut self, from: &str) {
+        self.write_as("postfix/smtpd", &[format!("4XyZ12abCdE: client=mail.example[{from}]")]);
+    }
+
     /// Lines of one session of sshd, at once.
     fn write(&mut self, texts: &[String]) {
+        self.write_as("sshd", texts);
+    }
+
+    fn write_as(&mut self, program: &str, texts: &[String]) {
         self.pid += 1;
         let stamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
         let pid = self.pid;
-        let lines: String = texts.iter().map(|text| format!("{stamp} mx sshd[{pid}]: {text}\n")).collect();
+        let lines: String =
+            texts.iter().map(|text| format!("{stamp} mx {program}[{pid}]: {text}\n")).collect();
         self.log.write_all(lines.as_bytes()).unwrap();
     }
 
     /// Somebody who logs in.
     pub(crate) fn log_in(&mut self, user: &str, from: &str) {
         self.write(&[format!("Accepted password for {user} from {from} port 50000 ssh2")]);
+    }
+
+    /// An administrator's session begins or ends at this port of his.
+    pub(crate) fn admin(&mut self, begins: bool, from: &str, port: u16) {
+        let text = if begins {
+            format!("Accepted publickey for root from {from} port {port} ssh2: ED25519 SHA256:x")
+        } else {
+            format!("Disconnected from user root {from} port {port}")
+        };
+        self.write(&[text]);
     }
 
     /// A robot that tries one name after the other: enough to be banned for.

@@ -8,7 +8,7 @@ use crate::host::{Host, Managed};
 use crate::net::{IMAP, wait_for};
 
 /// The `fairban-fw` that orders go to: the child of the parent that the service started.
-fn fw_of(service: u32) -> Option<u32> {
+pub(crate) fn fw_of(service: u32) -> Option<u32> {
     let only_child = |pid: u32| -> Option<u32> {
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
         children.split_whitespace().next()?.parse().ok()
@@ -16,7 +16,7 @@ fn fw_of(service: u32) -> Option<u32> {
     only_child(only_child(service)?)
 }
 
-fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
 }
 
@@ -85,5 +85,33 @@ fn what_others_take_away_is_put_back_and_told() {
         .wait_until(|status| status.alarms.iter().any(|alarm| alarm.name.as_str() == "firewall-changed"));
     let alarm = status.alarms.iter().find(|alarm| alarm.name.as_str() == "firewall-changed").unwrap();
     assert!(alarm.text.as_str().contains("(nft)"), "{alarm:?}");
+    // The whole state, for a person and for a program.
+    let text = String::from_utf8(host.verb(&["status"]).stdout)
+        .unwrap()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    for told in [
+        "Mode live: enforces",
+        "firewall-changed",
+        "(nft) changed the table in the kernel; repaired",
+        "Firewall nftables: ready, 1 prefix shut out",
+        &format!("Linux {release}"),
+        "paths: ",
+        "closes ports 22, 110, 143, 465, 587, 993, 995, 4190; 25 to who",
+        "never banned: ",
+        "repaired 1 times",
+        "bans reached the kernel in ",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let json = String::from_utf8(host.verb(&["status", "--json"]).stdout).unwrap();
+    for told in [
+        "\"enforcer\":{\"name\":\"nftables\",\"ready\":true,\"shut\":1,\"remarks\":[\"Linux ",
+        "\"name\":\"firewall-changed\"",
+    ] {
+        assert!(json.contains(told), "{told}: {json}");
+    }
     service.stop();
 }

@@ -4,6 +4,8 @@
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
+    clippy::format_push_string,
+    clippy::format_collect,
     reason = "prints what it measured; what cannot be set up fails"
 )]
 
@@ -13,38 +15,15 @@ mod kit;
 #[path = "../../../fairban-firewall/tests/kernel/net.rs"]
 mod net;
 
+#[path = "../kit/fw.rs"]
+mod fw;
 mod guarded;
 mod host;
 mod life;
+mod lists;
+mod panic;
+mod selftest;
 mod speed;
 mod verdicts;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Once;
-
-/// `fairban-fw`, where the service looks for it: beside itself. Cargo builds it only for tests of its own package, so
-/// it is asked to.
-fn fairban_fw() -> PathBuf {
-    static BUILT: Once = Once::new();
-    let service = Path::new(env!("CARGO_BIN_EXE_fairban"));
-    BUILT.call_once(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--offline",
-            "--locked",
-            "--package",
-            "fairban-firewall",
-            "--bin",
-            "fairban-fw",
-        ]);
-        if service.parent().is_some_and(|folder| folder.ends_with("release")) {
-            cargo.arg("--release");
-        }
-        let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
-        assert!(status.success(), "fairban-fw cannot be built");
-    });
-    service.with_file_name("fairban-fw")
-}
+use self::fw::fairban_fw;

@@ -3,13 +3,7 @@
 //! The long form, ten million lines in ten minutes, rotated every ten seconds:
 //! `FAIRBAN_SOAK_SECONDS=600 cargo test --release -p fairban --test soak -- --nocapture --test-threads 1`
 
-#![allow(
-    clippy::print_stdout,
-    clippy::similar_names,
-    clippy::unused_self,
-    clippy::manual_assert,
-    reason = "prints what it measured, and says what the service said"
-)]
+#![allow(clippy::print_stdout, reason = "prints what it measured, and says what the service said")]
 
 #[path = "../kit/mod.rs"]
 mod kit;
@@ -22,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use fairban_control::{InputState, StatusReport};
 
-use self::kit::{Dice, Home, LIMIT, from_env, make_room};
+use self::kit::{Dice, Home, LIMIT, from_env, make_room, resident_bytes, wake_ups};
 
 /// Ten million in ten minutes.
 const LINES_PER_SECOND: u64 = 16_667;
@@ -180,21 +174,4 @@ fn median(numbers: &[u64]) -> u64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_unstable();
     sorted.get(sorted.len() / 2).copied().unwrap_or(0)
-}
-
-fn resident_bytes(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux");
-    kilobytes.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1_024
-}
-
-/// How often any of its threads began to wait for something, since it started.
-fn wake_ups(pid: u32) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
-    let waits = threads.filter_map(|thread| {
-        let status = fs::read_to_string(thread.ok()?.path().join("status")).ok()?;
-        let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-        waits.trim().parse::<u64>().ok()
-    });
-    waits.sum()
 }

@@ -43,7 +43,7 @@ fn every_table_and_column_is_explained_in_its_order() {
         .into_iter()
         .map(|name| {
             let query = connection.prepare(&format!("SELECT * FROM {name}")).unwrap();
-            let columns = query.column_names().into_iter().map(str::to_owned).collect();
+            let columns = query.column_names().map(str::to_owned).collect();
             (name, columns)
         })
         .collect();

@@ -182,6 +182,10 @@ fn action_words(action: &Action) -> (&'static str, String, String) {
             ("allowlist", format!("{} prefixes", prefixes.len()), String::new())
         }
         Action::Order(Order::BanLengths(_)) => ("ban-lengths", String::new(), String::new()),
+        Action::Order(Order::Resume) => ("resume", String::new(), String::new()),
+        Action::Order(Order::Admins(admins)) => ("admins", format!("{} names", admins.len()), String::new()),
+        Action::Protect { prefix, because } => ("protect", prefix.to_string(), because.clone()),
+        Action::Release { prefix } => ("release", prefix.to_string(), String::new()),
         // It was escaped when it was taken.
         Action::Allow { prefix, note } => ("allow", prefix.to_string(), note.clone()),
         Action::Disallow { prefix } => ("allow-remove", prefix.to_string(), String::new()),

@@ -13,9 +13,10 @@ use fairban_firewall::enforcer::Order as DoorOrder;
 use ipnet::IpNet;
 
 use super::Office;
-use crate::daemon::desk::{ALLOWED_MAX, Action, By, CONFIRM_WITHIN, Mode};
+use crate::daemon::desk::{ALLOWED_MAX, Action, By, Mode};
 use crate::daemon::in_force::InForce;
 
+mod live;
 mod status;
 mod why;
 
@@ -32,7 +33,7 @@ impl Office {
                 }));
             }
             Request::Bans { within, after, most } => {
-                reply.send(Response::Bans(self.bans(within, after, most)))
+                reply.send(Response::Bans(self.bans(within, after, most)));
             }
             Request::Ban { prefix, seconds, reason } => self.order_ban(&peer, prefix, seconds, reason, reply),
             Request::Unban { whom, forgive } => self.order_unban(&peer, &whom, forgive, reply),
@@ -41,7 +42,8 @@ impl Office {
             Request::AllowRemove { prefix } => reply.send(self.allow_remove(&peer, prefix)),
             Request::Why { about, at } => self.why(about, at, reply),
             Request::Mode { mode } => self.set_mode(&peer, mode, reply),
-            Request::Confirm => reply.send(self.confirm(&peer)),
+            Request::Confirm { connected_ms } => self.confirm(&peer, connected_ms, reply),
+            Request::Resume => reply.send(self.resume(&peer)),
             Request::Reload => reply.send(match self.reload_settings() {
                 Ok((sequence, remarks)) => {
                     let remarks = remarks.into_iter().map(Shown::spelt).collect();
@@ -59,7 +61,7 @@ impl Office {
             Request::Ping => reply.send(Response::Pong { version: Shown::of(env!("CARGO_PKG_VERSION")) }),
             Request::Report { since } => reply.send(self.report(since)),
             Request::Tail { .. } => {
-                reply.send(Refusal::new(Problem::Internal, "the server answers this itself"))
+                reply.send(Refusal::new(Problem::Internal, "the server answers this itself"));
             }
         }
     }
@@ -122,6 +124,10 @@ impl Office {
     ) {
         let prefix = prefix.trunc();
         if let Some(allowed) = self.desk.allowlist().into_iter().find(|allowed| overlap(allowed, &prefix)) {
+            if let Some(reason) = self.floor.reason(&prefix) {
+                let message = format!("{prefix} is not banned: it is or holds {reason}");
+                return reply.send(Refusal::new(Problem::Refused, message));
+            }
             let message = format!("{prefix} is not banned: {allowed} is on the allowlist");
             let refusal = Refusal::new(Problem::Refused, message);
             return reply
@@ -169,7 +175,7 @@ impl Office {
                         match answer {
                             Answer::Done => {}
                             Answer::Delayed => {
-                                done.remarks.push(Shown::of("carried out in a moment: many bans wait"))
+                                done.remarks.push(Shown::of("carried out in a moment: many bans wait"));
                             }
                             Answer::Protected => {
                                 let message = "it is or holds an address of this host, a gateway, or what \
@@ -261,14 +267,16 @@ impl Office {
 
     fn allow_list(&self) -> AllowList {
         let all = self.desk.allowlist();
-        let row = |prefix: &IpNet| match self.desk.allowed().get(prefix) {
-            Some(allowed) => AllowRow {
-                prefix: *prefix,
-                origin: Shown::of("operator"),
-                since: Some(Moment::from(allowed.since)),
-                note: (!allowed.note.is_empty()).then(|| Shown::spelt(allowed.note.clone())),
-            },
-            None => AllowRow { prefix: *prefix, origin: Shown::of("config"), since: None, note: None },
+        let row = |prefix: &IpNet| {
+            if let Some(allowed) = self.desk.allowed().get(prefix) {
+                let note = (!allowed.note.is_empty()).then(|| Shown::spelt(allowed.note.clone()));
+                let (origin, since) = (Shown::of("operator"), Some(Moment::from(allowed.since)));
+                return AllowRow { prefix: *prefix, origin, since, note };
+            }
+            // What the configuration names besides is the machine's own all the same.
+            let reason = self.floor.reason(prefix);
+            let origin = Shown::of(if reason.is_some() { "machine" } else { "config" });
+            AllowRow { prefix: *prefix, origin, since: None, note: reason.map(Shown::of) }
         };
         AllowList { rows: all.iter().take(ALLOW_ROWS_MAX).map(row).collect(), total: all.len() as u64 }
     }
@@ -292,11 +300,11 @@ impl Office {
                         refusal.hint("set enforcer in the configuration; fairban check --firewall tests it"),
                     );
                 }
-                let confirm_until = self.now().plus(CONFIRM_WITHIN);
-                let mode = Mode::Live { confirm_until: Some(confirm_until) };
+                let confirm_until = (!self.desk.confirmed()).then(|| self.now().plus(self.confirm_within));
+                let mode = Mode::Live { confirm_until };
                 let seq = self.action(by(peer), Action::Mode(mode), String::new());
                 let mut done = ActionDone { sequence: Some(seq), changed: true, ..self.done(name) };
-                done.remarks.push(Shown::of("open a new connection to this machine, then: fairban confirm"));
+                done.remarks.extend(self.what_live_does().into_iter().map(Shown::spelt));
                 if self.behind {
                     return reply.send(Response::Done(done));
                 }
@@ -306,22 +314,6 @@ impl Office {
                     Ok(_) => reply.send(Response::Done(doors_done)),
                     Err(why) => reply.send(Refusal::new(Problem::Failed, why)),
                 })));
-            }
-        }
-    }
-
-    fn confirm(&mut self, peer: &Peer) -> Response {
-        match self.desk.mode() {
-            Mode::Live { confirm_until: Some(_) } => {
-                let mode = Mode::Live { confirm_until: None };
-                let seq = self.action(by(peer), Action::Mode(mode), String::new());
-                Response::Done(ActionDone { sequence: Some(seq), changed: true, ..self.done("confirm") })
-            }
-            Mode::Live { confirm_until: None } => Response::Done(self.done("confirm")),
-            Mode::Shadow => {
-                Refusal::new(Problem::Refused, "the service watches only; there is nothing to confirm")
-                    .hint("fairban mode live")
-                    .into()
             }
         }
     }
@@ -340,7 +332,7 @@ fn words(text: Option<Shown>) -> String {
     text.map(|text| text.as_str().to_owned()).unwrap_or_default()
 }
 
-pub(super) fn told_mode(mode: Mode) -> ToldMode {
+pub(in crate::daemon) fn told_mode(mode: Mode) -> ToldMode {
     if mode.is_live() { ToldMode::Live } else { ToldMode::Shadow }
 }
 
@@ -359,8 +351,8 @@ pub(super) fn row(prefix: IpNet, ban: &InForce, enforced: bool) -> BanRow {
         attempts: u64::from(ban.attempts),
         accounts: u64::from(ban.accounts),
         weak: ban.weak,
-        enforced,
+        enforced: enforced && ban.protected.is_none(),
         attempts_since: u64::from(ban.attempts_since),
-        note: None,
+        note: ban.protected.clone().map(Shown::spelt),
     }
 }

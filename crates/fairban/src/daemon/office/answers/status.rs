@@ -1,9 +1,10 @@
 //! `fairban status` and `fairban report`.
 
+use std::sync::Arc;
+
 use fairban_control::{
-    BanCounts, CasualtyRow, EnforcerReport, INPUT_ROWS_MAX, InputKind, InputState, InputStatus,
-    JournalStatus, KindRow, MemoryStatus, Moment, PARTS_MAX, Response, RuleResult, ServiceStatus, Shown,
-    SinceReport, SourceCounts, StatusReport, StoreHealth,
+    BanCounts, EnforcerReport, INPUT_ROWS_MAX, InputKind, InputState, InputStatus, JournalStatus,
+    MemoryStatus, Moment, PARTS_MAX, Response, ServiceStatus, Shown, SourceCounts, StatusReport, StoreHealth,
 };
 use fairban_core::effect::RobotKind;
 use fairban_core::event::Service;
@@ -13,9 +14,8 @@ use fairban_follow::State;
 
 use super::{Office, told_mode};
 use crate::daemon::desk::Mode;
-
-/// Watched for less than this, nobody should go live on what was seen.
-const WATCHED_MIN: Span = Span::hours(24);
+use crate::daemon::reading::input_name;
+use crate::daemon::since;
 
 impl Office {
     pub(in crate::daemon::office) fn status(&mut self) -> StatusReport {
@@ -63,9 +63,30 @@ impl Office {
                 snapshot: self.keeper.rolled_seq(),
                 snapshot_at: None,
             },
-            alarms: self.alarms.rows(now, PARTS_MAX),
+            alarms: self.alarm_rows(),
             memory: MemoryStatus { resident_bytes: resident_bytes() },
         }
+    }
+
+    /// What is wrong now; the breaker as it stands, for it outlives the process.
+    fn alarm_rows(&mut self) -> Vec<fairban_control::AlarmRow> {
+        let now = self.now();
+        match self.desk.engine().breaker() {
+            Some(open) => {
+                let text = format!(
+                    "bans hit several sources at which people log in: such sources are only recorded ({} so far), strangers are \
+                     banned as ever. It ends at {}, unless there are more. Look at them with fairban why; if these bans are \
+                     right: fairban resume",
+                    open.spared,
+                    crate::when::rfc3339(open.until)
+                );
+                self.alarms.since("breaker", open.since, text, now);
+            }
+            None => {
+                self.alarms.end("breaker", "");
+            }
+        }
+        self.alarms.rows(now, PARTS_MAX)
     }
 
     fn service_rows(&self) -> Vec<ServiceStatus> {
@@ -78,7 +99,7 @@ impl Office {
                 login_like: health.login_like,
                 events: health.events,
                 blind: self.desk.engine().blindness(service).blind,
-                last: self.last_event[service.index()].map(Moment::from),
+                last: self.desk.last_event(service).map(Moment::from),
                 samples: health.samples.iter().take(PARTS_MAX).map(Shown::of).collect(),
             })
         };
@@ -111,103 +132,27 @@ impl Office {
                 polling_ms: polling.as_ref().map(|_| 1_000),
                 lines: input.lines,
                 lost_bytes: input.lost_bytes,
+                last: None,
+                restarts: 0,
+                refused: 0,
                 remark: wrong.or(polling).map(Shown::of),
             }
         };
-        let more = inputs.len().saturating_sub(INPUT_ROWS_MAX) as u64;
-        (inputs.iter().take(INPUT_ROWS_MAX).map(row).collect(), more)
+        let helped = self.helped.told();
+        let more = (inputs.len() + helped.len()).saturating_sub(INPUT_ROWS_MAX) as u64;
+        let named = inputs.iter().map(|input| (input_name(&input.key), row(input))).chain(helped);
+        let with_last = |(name, row): (Arc<str>, InputStatus)| {
+            let known = self.desk.inputs().iter().find(|known| *known.key == *name);
+            InputStatus { last: known.and_then(|known| known.last_event).map(Moment::from), ..row }
+        };
+        (named.take(INPUT_ROWS_MAX).map(with_last).collect(), more)
     }
 
-    /// What has happened since the tally began, which may be later than what was asked for.
+    /// What has happened since then, as far as memory reaches.
     pub(super) fn report(&mut self, since: Moment) -> Response {
         let now = self.now();
-        let tally = self.desk.tally_since(since.time());
-        let began = tally.span.map_or(now, |(first, _)| first);
-        let casualties: Vec<CasualtyRow> = tally
-            .robots
-            .rows()
-            .iter()
-            .filter(|robot| robot.is_casualty())
-            .take(PARTS_MAX)
-            .map(|robot| CasualtyRow {
-                source: robot.prefix,
-                logins_before: robot.logins.before,
-                logins_denied: robot.logins.denied,
-                logins_after: robot.logins.after,
-            })
-            .collect();
-        let honest: Vec<_> = tally.people.spared().map(|(_, person)| person).collect();
-        let rule = RuleResult {
-            rule: Shown::of(tally.rule().to_string()),
-            bans: tally.totals.rule_bans,
-            honest_banned: honest.len() as u64,
-            logins_denied: honest.iter().map(|person| u64::from(person.rule_denied)).sum(),
-        };
-        let kind = |(reason, kind): (&RobotKind, &crate::tally::Kinds)| KindRow {
-            reason: Shown::of(reason.name()),
-            sources: kind.sources,
-            attempts: kind.attempts,
-            kept_out: kind.kept_out,
-        };
-        let mut report = SinceReport {
-            since: Moment::from(began.max(since.time())),
-            until: Moment::from(now),
-            mode: told_mode(self.desk.mode()),
-            attempts: tally.totals.attempts,
-            logins: tally.totals.successes,
-            failures: tally.totals.failures,
-            bans: tally.totals.bans,
-            banned_sources: tally.totals.banned_sources,
-            kept_out: tally.totals.kept_out,
-            kinds: tally.kinds.iter().map(kind).collect(),
-            hits: tally.totals.hits,
-            stale_devices: tally.stale_devices.len() as u64,
-            rule,
-            casualties,
-            safe: false,
-            reasons: Vec::new(),
-            command: None,
-        };
-        self.judge_safety(&mut report, now.since(began));
-        Response::Report(Box::new(report))
-    }
-
-    /// Whether it is safe to go live, and why.
-    fn judge_safety(&mut self, report: &mut SinceReport, watched: Span) {
-        let mut against = Vec::new();
-        let denied: u64 = report.casualties.iter().map(|row| row.logins_denied).sum();
-        if denied > 0 {
-            against.push(format!(
-                "bans would have denied {denied} logins where people log in: look at fairban why"
-            ));
-        }
-        if watched < WATCHED_MIN {
-            let watched = crate::when::length(watched);
-            against.push(format!("only {watched} of logs have been seen; a day shows the usual clients"));
-        }
-        if report.logins == 0 {
-            against.push(
-                "no login that succeeded was seen: people cannot be told from robots by failures alone"
-                    .to_owned(),
-            );
-        }
-        let now = self.now();
-        for alarm in self.alarms.rows(now, PARTS_MAX) {
-            if matches!(alarm.name.as_str(), "clock" | "stamps-ahead" | "input" | "journal") {
-                against.push(format!("{}: {}", alarm.name.as_str(), alarm.text.as_str()));
-            }
-        }
-        report.safe = against.is_empty();
-        if report.safe {
-            against.push(format!(
-                "in {} no ban would have denied anybody a login",
-                crate::when::length(watched)
-            ));
-            if !self.desk.mode().is_live() {
-                report.command = Some(Shown::of("fairban mode live"));
-            }
-        }
-        report.reasons = against.into_iter().map(Shown::spelt).collect();
+        let alarms = self.alarms.rows(now, PARTS_MAX);
+        Response::Report(Box::new(since::report(&self.desk, since.time(), now, &alarms)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `fairban why`: from what the engine holds now, and from what is on record.
 
 use std::path::Path;
+use std::time::Duration;
 
 use fairban_control::{
     About, AccountRow, BanRow, DeviceRow, FailedRow, LoginRow, Moment, PARTS_MAX, Problem, Refusal, Reply,
@@ -8,7 +9,7 @@ use fairban_control::{
 };
 use fairban_core::account::AccountKey;
 use fairban_core::effect::SignalSum;
-use fairban_core::engine::{Explanation, Subject};
+use fairban_core::engine::{AccountTold, Explanation, Subject};
 use fairban_core::time::Time;
 use fairban_store::database::Reader;
 use ipnet::IpNet;
@@ -16,7 +17,10 @@ use ipnet::IpNet;
 use super::{Office, row};
 use crate::daemon::history;
 use crate::explain::{outcome_words, signal_words};
-use crate::tally::show_account;
+use crate::tally::{Unit, show_account};
+
+/// What was just decided is waited for so long: a disk that is slower is asked for what it has.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
 
 impl Office {
     /// Answers from what the engine holds; what is on record is read in a thread of its own, so that no verdict waits for
@@ -32,7 +36,12 @@ impl Office {
             }
         };
         let path = self.recorder.path().to_owned();
-        let answer = move || reply.send(recorded(&path, &about, at, told));
+        let written = self.recorder.on_their_way();
+        let answer = move || {
+            // An operator who asks about his own order finds it.
+            written.wait(WRITTEN_WITHIN);
+            reply.send(recorded(&path, &about, at, told));
+        };
         // Without a thread the client is told that there was no answer.
         let _ = std::thread::Builder::new().name("history".to_owned()).spawn(answer);
     }
@@ -46,6 +55,10 @@ impl Office {
             return None;
         }
         let banned = ban.is_some();
+        let because =
+            ban.as_ref().and_then(|ban| ban.note.as_ref()).map(|note| format!("Protected because {note}."));
+        let own =
+            self.floor.reason(&asked).map(|reason| format!("Protected because it is or holds {reason}."));
         let told = told.unwrap_or(Explanation {
             prefix: None,
             evidence: fairban_core::nats::Nats::ZERO,
@@ -57,35 +70,33 @@ impl Office {
             ban: None,
             remarks: Vec::new(),
         });
-        let last_seen = told.accounts.iter().map(|account| account.time).max();
+        // The engine forgets what weighs nothing: whoever only logs in would seem to have done next to nothing.
+        let (people, unit) = (&self.desk.tally().people, Unit::of(asked.addr()));
+        let (counted, last_counted) = people.attempts(unit).unzip();
+        let last_seen = told.accounts.iter().map(|account| account.time).chain(last_counted).max();
         let (changed_by, remarks): (Vec<_>, Vec<_>) =
             told.remarks.into_iter().partition(|remark| remark.contains("would "));
         Some(WhySource {
             source: told.prefix.unwrap_or(asked),
             at: Moment::from(now),
             allowed,
-            first_seen: None,
+            first_seen: people.first_seen(unit).map(Moment::from),
             last_seen: last_seen.map(Moment::from),
-            attempts: u64::from(told.attempts),
+            attempts: u64::from(told.attempts).max(counted.unwrap_or(0)),
             evidence: nats(told.evidence),
             limit: nats(told.limit),
             signals: told.signals.iter().take(PARTS_MAX).map(signal_row).collect(),
-            accounts: told
-                .accounts
-                .iter()
-                .take(PARTS_MAX)
-                .map(|account| AccountRow {
-                    account: Shown::spelt(show_account(&account.account)),
-                    outcome: Shown::of(outcome_words(account.last)),
-                    failures: u64::from(account.failures),
-                    successes: u64::from(account.successes),
-                    last: Moment::from(account.time),
-                })
-                .collect(),
+            accounts: account_rows(&told.accounts),
             samples: told.samples.iter().take(PARTS_MAX).map(Shown::of).collect(),
             ban,
             banned,
-            remarks: remarks.into_iter().take(PARTS_MAX).map(Shown::spelt).collect(),
+            remarks: own
+                .into_iter()
+                .chain(because)
+                .chain(remarks)
+                .take(PARTS_MAX)
+                .map(Shown::spelt)
+                .collect(),
             changed_by: changed_by.into_iter().take(PARTS_MAX).map(Shown::spelt).collect(),
             history: Vec::new(),
         })
@@ -187,6 +198,27 @@ fn recorded(path: &Path, about: &About, at: Option<Moment>, told: Option<WhyRepo
         }
         (Err(_), None) => nothing(),
     }
+}
+
+/// A row an account: the engine tells of its failures and of its logins apart.
+fn account_rows(told: &[AccountTold]) -> Vec<AccountRow> {
+    let mut rows: Vec<AccountRow> = Vec::new();
+    for account in told {
+        let name = Shown::spelt(show_account(&account.account));
+        let (failures, last) = (u64::from(account.failures), Moment::from(account.time));
+        let (successes, outcome) = (u64::from(account.successes), Shown::of(outcome_words(account.last)));
+        if let Some(row) = rows.iter_mut().find(|row| row.account == name) {
+            row.failures += failures;
+            row.successes += successes;
+            if last >= row.last {
+                (row.last, row.outcome) = (last, outcome);
+            }
+        } else {
+            rows.push(AccountRow { account: name, outcome, failures, successes, last });
+        }
+    }
+    rows.truncate(PARTS_MAX);
+    rows
 }
 
 fn signal_row(sum: &SignalSum) -> SignalRow {
