@@ -284,10 +284,8 @@ impl Keeper {
         };
         // Whoever changed it may have done so again.
         let done = done.or_else(|_| self.rebuild(now_ms));
-        let done = match foreign.is_limits {
-            true => done.and(self.limiter.write(self.guard.protected())),
-            false => done,
-        };
+        let done =
+            if foreign.is_limits { done.and(self.limiter.write(self.guard.protected())) } else { done };
         self.repaired += 1;
         Ok((vec![sentence(&foreign, &done)], None))
     }

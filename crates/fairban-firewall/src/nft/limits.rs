@@ -70,7 +70,11 @@ impl LimitsTable {
     }
 
     /// Makes the table what these limits mean; where there are none, takes it away. `exempt` may overlap.
-    pub(crate) fn write(&mut self, limits: &[Limit], exempt: impl Iterator<Item = IpNet>) -> Result<(), Error> {
+    pub(crate) fn write(
+        &mut self,
+        limits: &[Limit],
+        exempt: impl Iterator<Item = IpNet>,
+    ) -> Result<(), Error> {
         if limits.is_empty() {
             return self.wire.remove();
         }
@@ -90,7 +94,11 @@ impl LimitsTable {
                 batch.flush_chain(chain);
             }
             // Nothing leads to them any more.
-            there.chains.iter().filter(|chain| *chain != CHAIN_PRE).for_each(|chain| batch.delete_chain(chain));
+            there
+                .chains
+                .iter()
+                .filter(|chain| *chain != CHAIN_PRE)
+                .for_each(|chain| batch.delete_chain(chain));
             there.sets.difference(&wanted.sets).for_each(|set| batch.delete_set(set));
             there.counters.difference(&wanted.counters).for_each(|counter| batch.delete_counter(counter));
             batch.limits_chain();
@@ -116,13 +124,18 @@ impl LimitsTable {
     /// What came of them.
     pub(crate) fn counts(&mut self, limits: &[Limit]) -> Result<Vec<Counted>, Error> {
         let mut packets: Vec<(Vec<u8>, u64)> = Vec::new();
-        self.wire.ask(GET_OBJECT, true, |writer| writer.text(A_TABLE, LIMITS_TABLE), |message| {
-            let body = message.body.get(4..).unwrap_or_default();
-            let count = attribute(body, 4).and_then(counted_packets);
-            if let (Some(name), Some(count)) = (attribute(body, 2).map(text), count) {
-                packets.push((name.to_vec(), count));
-            }
-        })?;
+        self.wire.ask(
+            GET_OBJECT,
+            true,
+            |writer| writer.text(A_TABLE, LIMITS_TABLE),
+            |message| {
+                let body = message.body.get(4..).unwrap_or_default();
+                let count = attribute(body, 4).and_then(counted_packets);
+                if let (Some(name), Some(count)) = (attribute(body, 2).map(text), count) {
+                    packets.push((name.to_vec(), count));
+                }
+            },
+        )?;
         let count_of = |name: String| {
             packets.iter().find(|(other, _)| *other == name.as_bytes()).map_or(0, |(_, count)| *count)
         };
@@ -279,11 +292,11 @@ fn write_limit(batch: &mut Batch, limit: &Limit, sources_max: u32, first_id: u32
             batch.meter_rule(chain, &told, is_v6, Meter::Count, None);
         }
         if let Some(seconds) = hold {
-            let held = hold_set(limit, seconds, is_v6);
-            filled(batch, &held, is_v6, Some(u64::from(seconds) * 1_000));
+            let members = hold_set(limit, seconds, is_v6);
+            filled(batch, &members, is_v6, Some(u64::from(seconds) * 1_000));
             // Each try begins its time anew.
-            batch.meter_rule(&new, &held, is_v6, Meter::Presence, None);
-            batch.held_rule(&group, &held, is_v6, &new);
+            batch.meter_rule(&new, &members, is_v6, Meter::Presence, None);
+            batch.held_rule(&group, &members, is_v6, &new);
         }
         if let Some(most) = limit.concurrent {
             let set = open_set(limit, most, is_v6);
