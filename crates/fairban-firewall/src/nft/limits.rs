@@ -292,11 +292,11 @@ fn write_limit(batch: &mut Batch, limit: &Limit, sources_max: u32, first_id: u32
             batch.meter_rule(chain, &told, is_v6, Meter::Count, None);
         }
         if let Some(seconds) = hold {
-            let members = hold_set(limit, seconds, is_v6);
-            filled(batch, &members, is_v6, Some(u64::from(seconds) * 1_000));
+            let held_off = hold_set(limit, seconds, is_v6);
+            filled(batch, &held_off, is_v6, Some(u64::from(seconds) * 1_000));
             // Each try begins its time anew.
-            batch.meter_rule(&new, &members, is_v6, Meter::Presence, None);
-            batch.held_rule(&group, &members, is_v6, &new);
+            batch.meter_rule(&new, &held_off, is_v6, Meter::Presence, None);
+            batch.held_rule(&group, &held_off, is_v6, &new);
         }
         if let Some(most) = limit.concurrent {
             let set = open_set(limit, most, is_v6);

@@ -97,12 +97,14 @@ fn who_goes_on_while_held_off_stays_held_off() {
     assert_eq!(dial(&net, V4, IMAP, 3).len(), 2);
     // Its bucket is full again after two seconds, but every try prolongs the time.
     let begin = std::time::Instant::now();
-    while begin.elapsed() < std::time::Duration::from_millis(3_500) {
+    wait_for("its bucket is full, and a second more", || {
         assert!(net.dial(V4, IMAP).is_none(), "{:?}", begin.elapsed());
-        std::thread::park_timeout(std::time::Duration::from_millis(200));
-    }
-    // Nothing else can be waited for than that time passes without a try.
-    std::thread::sleep(std::time::Duration::from_millis(2_500));
+        begin.elapsed() > std::time::Duration::from_secs(3)
+    });
+    // Without a try its time runs out; to look at the set is none.
+    wait_for("its time is over", || {
+        !net.nft(&["list", "set", "inet", "fairban_limits", "g1_hold2_4"]).contains(V4)
+    });
     assert!(net.is_open(V4, IMAP));
     assert!(counted(&mut enforcer, 1).over_rate > 10);
 }
@@ -118,7 +120,10 @@ fn in_shadow_nobody_is_refused_and_everybody_counted() {
     }
     assert_eq!(counted(&mut enforcer, 0).over_concurrent, 10);
     assert_eq!(counted(&mut enforcer, 1).over_rate, 8);
-    assert_eq!(counted(&mut enforcer, 0).sources, [(prefix("10.77.1.2/32"), 5), (prefix("2001:db8:1:1::/64"), 5)]);
+    assert_eq!(
+        counted(&mut enforcer, 0).sources,
+        [(prefix("10.77.1.2/32"), 5), (prefix("2001:db8:1:1::/64"), 5)]
+    );
     // Enforced, its count begins anew, and what is open already counts.
     let _held = dial(&net, V4_BESIDE, IMAP, 3);
     set(&mut enforcer, &[open(3, true)], &[]);
@@ -258,6 +263,14 @@ fn what_cannot_be_meant_is_refused_by_both_sides() {
     let (ours, theirs) = socket_pair();
     let mut command = std::process::Command::new(crate::fairban_fw());
     let mut child = net.on_server(|| command.stdin(std::process::Stdio::from(theirs)).spawn().unwrap());
+    // It holds the child's end of the socket: with it open the end of the child would never be seen.
+    drop(command);
+    rustix::net::sockopt::set_socket_timeout(
+        &ours,
+        rustix::net::sockopt::Timeout::Recv,
+        Some(crate::net::LIMIT),
+    )
+    .unwrap();
     let request = Request::Limits(Part::Whole, twice.to_vec(), Vec::new()).encode(1);
     rustix::net::send(&ours, &request, rustix::net::SendFlags::NOSIGNAL).unwrap();
     let mut buffer = [0; 4_096];
