@@ -7,9 +7,9 @@
 //!     tcp dport @g0_ports tcp flags & (fin | syn | rst | ack) == syn jump g0
 //! }
 //! chain g0 {
-//!     ip saddr @g0_hold… jump g0_new                                         # where sources are held off
-//!     ct state new add @g0_open20_4 { ip saddr ct count over 20 } jump g0_open
-//!     update @g0_new10m5_4 { ip saddr limit rate over 10/minute burst 5 packets } jump g0_new
+//!     ip saddr @g0_hold… goto g0_new                                         # where sources are held off
+//!     ct state new add @g0_open20_4 { ip saddr ct count over 20 } goto g0_open
+//!     update @g0_new10m5_4 { ip saddr limit rate over 10/minute burst 5 packets } goto g0_new
 //! }
 //! chain g0_open {
 //!     counter name "g0_open_refused"
@@ -18,7 +18,8 @@
 //! }
 //! ```
 //!
-//! and the same for IPv6 by /64. Sets that hold what was counted carry what they count in their names: so a limit that
+//! and the same for IPv6 by /64. `goto`, so that a connection is over one limit of a group and is counted once, where it is
+//! only counted as where it is refused. Sets that hold what was counted carry what they count in their names: so a limit that
 //! stays the same goes on counting when the rules are written anew, also by another process, and one that changed begins
 //! with empty ones. Each set has a bound. A source that comes when it is full is not counted and not refused.
 

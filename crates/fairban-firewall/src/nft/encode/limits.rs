@@ -2,12 +2,12 @@
 
 use ipnet::IpNet;
 
-use super::{
-    Batch, CHAIN_PRE, CREATE, HOOK_PREROUTING, Meta, NEW_CHAIN, NEW_ELEMENT, NEW_SET,
-    NFPROTO_IPV4, NFPROTO_IPV6, POLICY_ACCEPT, PROTO_TCP, Rule, SET_INTERVAL, SET_TIMEOUT, TYPE_IPV4,
-    TYPE_IPV6, TYPE_PORT, VERDICT_JUMP,
-};
 use super::{Base, Element};
+use super::{
+    Batch, CHAIN_PRE, CREATE, HOOK_PREROUTING, Meta, NEW_CHAIN, NEW_ELEMENT, NEW_SET, NFPROTO_IPV4,
+    NFPROTO_IPV6, POLICY_ACCEPT, PROTO_TCP, Rule, SET_INTERVAL, SET_TIMEOUT, TYPE_IPV4, TYPE_IPV6, TYPE_PORT,
+    VERDICT_JUMP,
+};
 use crate::netlink::Writer;
 
 pub(in crate::nft) const DELETE_CHAIN: u16 = 5;
@@ -18,6 +18,7 @@ pub(in crate::nft) const DELETE_OBJECT: u16 = 20;
 const OBJECT_COUNTER: u32 = 1;
 const SET_DYNAMIC: u32 = 0x20;
 const VERDICT_ACCEPT: u32 = 1;
+const VERDICT_GOTO: u32 = -4_i32 as u32;
 
 /// After connection tracking, before addresses and ports are translated: ports are those that the client sees.
 const PRIORITY_MANGLE: u32 = -150_i32 as u32;
@@ -147,7 +148,7 @@ impl Batch {
         self.rule(chain, |rule| {
             rule.source(is_v6, true);
             rule.lookup(set);
-            rule.verdict(VERDICT_JUMP, Some(then));
+            rule.verdict(VERDICT_GOTO, Some(then));
         });
     }
 
@@ -167,7 +168,7 @@ impl Batch {
             rule.source(is_v6, true);
             rule.meter(set, meter);
             if let Some(then) = then {
-                rule.verdict(VERDICT_JUMP, Some(then));
+                rule.verdict(VERDICT_GOTO, Some(then));
             }
         });
     }
@@ -305,8 +306,12 @@ pub(in crate::nft) fn segment_elements(merged: &[(IpNet, IpNet)], is_v6: bool) -
         let start = Element { key: first.network(), timeout_ms: None, is_end: false };
         // The last of all addresses has none after it, and needs no end.
         let end = match last {
-            IpNet::V4(net) => u32::from(net.broadcast()).checked_add(1).map(|next| std::net::Ipv4Addr::from(next).into()),
-            IpNet::V6(net) => u128::from(net.broadcast()).checked_add(1).map(|next| std::net::Ipv6Addr::from(next).into()),
+            IpNet::V4(net) => {
+                u32::from(net.broadcast()).checked_add(1).map(|next| std::net::Ipv4Addr::from(next).into())
+            }
+            IpNet::V6(net) => {
+                u128::from(net.broadcast()).checked_add(1).map(|next| std::net::Ipv6Addr::from(next).into())
+            }
         };
         let end = end.map(|key| Element { key, timeout_ms: None, is_end: true });
         std::iter::once(start).chain(end)
@@ -324,17 +329,21 @@ mod tests {
 
     #[test]
     fn segments_neither_overlap_nor_touch() {
-        let all = ["10.0.0.7/32", "10.0.1.0/24", "10.0.0.0/24", "255.255.255.255/32", "2001:db8::/64", "192.0.2.1/32"];
+        let all = [
+            "10.0.0.7/32",
+            "10.0.1.0/24",
+            "10.0.0.0/24",
+            "255.255.255.255/32",
+            "2001:db8::/64",
+            "192.0.2.1/32",
+        ];
         let merged = merged(all.into_iter().map(net));
         let v4 = segment_elements(&merged, false);
-        let shown: Vec<String> =
-            v4.iter().map(|element| format!("{}{}", if element.is_end { "-" } else { "+" }, element.key)).collect();
-        assert_eq!(
-            shown,
-            ["+10.0.0.0", "-10.0.2.0", "+192.0.2.1", "-192.0.2.2", "+255.255.255.255"]
-        );
+        let shown: Vec<String> = v4
+            .iter()
+            .map(|element| format!("{}{}", if element.is_end { "-" } else { "+" }, element.key))
+            .collect();
+        assert_eq!(shown, ["+10.0.0.0", "-10.0.2.0", "+192.0.2.1", "-192.0.2.2", "+255.255.255.255"]);
         assert_eq!(segment_elements(&merged, true).len(), 2);
-
-
     }
 }
