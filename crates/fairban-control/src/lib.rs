@@ -26,7 +26,10 @@ mod shown;
 pub use client::{Client, ClientError, TailAnswer, Tailed};
 pub use moment::{Moment, NotAMoment};
 pub use prefix::{NotAPrefix, parse_prefix};
-pub use request::{About, BAN_SECONDS_MAX, BadRequest, NOTE_BYTES_MAX, ROWS_MAX, Request, Whom};
+pub use request::{
+    About, BAN_SECONDS_MAX, BadRequest, LIMIT_NAME_BYTES_MAX, LIMIT_PORTS_MAX, LimitChange, NOTE_BYTES_MAX,
+    ROWS_MAX, Request, Whom,
+};
 pub use response::*;
 pub use rights::{Class, Peer};
 pub use server::{

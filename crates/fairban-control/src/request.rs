@@ -113,6 +113,25 @@ pub enum Request {
         /// knows. One made before going live proves nothing.
         connected_ms: Option<u64>,
     },
+    /// What may a source do at a time, and what came of it? Answered by [`crate::Response::Limits`].
+    Limits,
+    /// Set a limit of connections, whatever the configuration says. Answered by [`crate::Response::Done`].
+    LimitSet {
+        /// Its name: letters, digits, `-` and `_`.
+        name: Shown,
+        /// What of it becomes different.
+        change: LimitChange,
+    },
+    /// Take limits off. Answered by [`crate::Response::Done`].
+    LimitOff {
+        /// Which; `None` is all.
+        name: Option<Shown>,
+    },
+    /// Give limits back to the configuration. Answered by [`crate::Response::Done`].
+    LimitReset {
+        /// Which; `None` is all.
+        name: Option<Shown>,
+    },
     /// Ban sources at which people log in again, though the breaker is open. Answered by [`crate::Response::Done`].
     Resume,
     /// Read the configuration again: check, swap, or keep the old. Answered by [`crate::Response::Done`].
@@ -190,6 +209,12 @@ impl Request {
             "confirm" => Request::Confirm {
                 connected_ms: fields.optional("connected_ms", "a whole number of milliseconds")?,
             },
+            "limits" => Request::Limits,
+            "limit-set" => {
+                Request::LimitSet { name: needed_limit(fields)?, change: LimitChange::of(fields)? }
+            }
+            "limit-off" => Request::LimitOff { name: limit(fields)? },
+            "limit-reset" => Request::LimitReset { name: limit(fields)? },
             "resume" => Request::Resume,
             "reload" => Request::Reload,
             "ping" => Request::Ping,
@@ -214,6 +239,10 @@ impl Request {
             Request::Tail { .. } => "tail",
             Request::Mode { .. } => "mode",
             Request::Confirm { .. } => "confirm",
+            Request::Limits => "limits",
+            Request::LimitSet { .. } => "limit-set",
+            Request::LimitOff { .. } => "limit-off",
+            Request::LimitReset { .. } => "limit-reset",
             Request::Resume => "resume",
             Request::Reload => "reload",
             Request::Ping => "ping",
@@ -266,7 +295,13 @@ impl Request {
             Request::Mode { mode } => put("mode", json!(mode)),
             Request::Report { since } => put("since", json!(since)),
             Request::Confirm { connected_ms } => put("connected_ms", json!(connected_ms)),
+            Request::LimitSet { name, change } => {
+                put("name", json!(name));
+                change.put(put);
+            }
+            Request::LimitOff { name } | Request::LimitReset { name } => put("name", json!(name)),
             Request::Status
+            | Request::Limits
             | Request::AllowList
             | Request::Tail { .. }
             | Request::Resume
@@ -277,6 +312,74 @@ impl Request {
         line.push(b'\n');
         line
     }
+}
+
+/// What of a limit becomes different; what is `None` stays. Whether it makes sense is told by whoever carries it out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitChange {
+    /// TCP ports of the group, at most [`LIMIT_PORTS_MAX`].
+    pub ports: Option<Vec<u16>>,
+    /// Connections open at a time; 0 takes this limit away.
+    pub concurrent: Option<u32>,
+    /// New connections in `per` seconds; 0 takes this limit away.
+    pub new: Option<u32>,
+    /// 1, 60, 3,600 or 86,400.
+    pub per: Option<u32>,
+    /// So many of the new ones may come at once.
+    pub burst: Option<u32>,
+    /// Seconds without a try until who made too many is let in again; 0 is at once.
+    pub hold: Option<u32>,
+    /// Refuse what is over, or only count it.
+    pub enforce: Option<bool>,
+}
+
+/// Most ports of a [`LimitChange`].
+pub const LIMIT_PORTS_MAX: usize = 64;
+
+/// Most bytes of the name of a limit.
+pub const LIMIT_NAME_BYTES_MAX: usize = 32;
+
+impl LimitChange {
+    fn of(fields: &mut Fields) -> Result<LimitChange, BadRequest> {
+        const NUMBER: &str = "a whole number";
+        let change = LimitChange {
+            ports: fields.optional("ports", "a list of ports")?,
+            concurrent: fields.optional("concurrent", NUMBER)?,
+            new: fields.optional("new", NUMBER)?,
+            per: fields.optional("per", NUMBER)?,
+            burst: fields.optional("burst", NUMBER)?,
+            hold: fields.optional("hold", NUMBER)?,
+            enforce: fields.optional("enforce", "true or false")?,
+        };
+        if change.ports.as_ref().is_some_and(|ports| ports.len() > LIMIT_PORTS_MAX) {
+            return Err(Fields::wrong("ports", &format!("at most {LIMIT_PORTS_MAX}")));
+        }
+        Ok(change)
+    }
+
+    fn put(&self, mut put: impl FnMut(&str, Value)) {
+        put("ports", json!(self.ports));
+        put("concurrent", json!(self.concurrent));
+        put("new", json!(self.new));
+        put("per", json!(self.per));
+        put("burst", json!(self.burst));
+        put("hold", json!(self.hold));
+        put("enforce", json!(self.enforce));
+    }
+}
+
+fn limit(fields: &mut Fields) -> Result<Option<Shown>, BadRequest> {
+    let name = fields.optional::<Shown>("name", "the name of a limit")?;
+    match &name {
+        Some(name) if name.as_str().is_empty() || name.as_str().len() > LIMIT_NAME_BYTES_MAX => {
+            Err(Fields::wrong("name", &format!("from 1 to {LIMIT_NAME_BYTES_MAX} bytes")))
+        }
+        _ => Ok(name),
+    }
+}
+
+fn needed_limit(fields: &mut Fields) -> Result<Shown, BadRequest> {
+    limit(fields)?.ok_or_else(|| Fields::missing("name", "the name of a limit"))
 }
 
 const PREFIX: &str = "an address or prefix";

@@ -84,6 +84,19 @@ fn accounts() -> impl Strategy<Value = Shown> {
     })
 }
 
+fn limit_names() -> impl Strategy<Value = Shown> {
+    "[a-z0-9_-]{1,32}".prop_map(Shown::of)
+}
+
+fn limit_changes() -> impl Strategy<Value = LimitChange> {
+    use proptest::option::of;
+    let ports = of(proptest::collection::vec(1..=u16::MAX, 0..4));
+    let numbers = (of(any::<u32>()), of(any::<u32>()), of(any::<u32>()), of(any::<u32>()), of(any::<u32>()));
+    (ports, numbers, of(any::<bool>())).prop_map(|(ports, (concurrent, new, per, burst, hold), enforce)| {
+        LimitChange { ports, concurrent, new, per, burst, hold, enforce }
+    })
+}
+
 pub(crate) fn requests() -> impl Strategy<Value = Request> {
     let notes = || proptest::option::of("[ -~]{0,40}".prop_map(Shown::of));
     let about = prop_oneof![prefixes().prop_map(About::Prefix), accounts().prop_map(About::Account)];
@@ -104,6 +117,10 @@ pub(crate) fn requests() -> impl Strategy<Value = Request> {
             .prop_map(|only| Request::Tail { only }),
         proptest::sample::select(vec![Mode::Live, Mode::Shadow]).prop_map(|mode| Request::Mode { mode }),
         proptest::option::of(any::<u64>()).prop_map(|connected_ms| Request::Confirm { connected_ms }),
+        Just(Request::Limits),
+        (limit_names(), limit_changes()).prop_map(|(name, change)| Request::LimitSet { name, change }),
+        proptest::option::of(limit_names()).prop_map(|name| Request::LimitOff { name }),
+        proptest::option::of(limit_names()).prop_map(|name| Request::LimitReset { name }),
         Just(Request::Resume),
         Just(Request::Reload),
         Just(Request::Ping),

@@ -116,6 +116,14 @@ pub enum Order {
     Resume,
     /// From now on exactly these accounts are administrators'.
     Admins(Vec<AccountKey>),
+    /// A limit refused so many connections of this source since it was last told: they never reached a server, and count as
+    /// connections of which nobody knows that somebody logged in.
+    Refused {
+        /// Whose; of an IPv6 /64 any address.
+        source: IpAddr,
+        /// How many.
+        times: u32,
+    },
 }
 
 /// The breaker is open: bans hit too many sources at which people log in, and such are only recorded.
@@ -363,6 +371,12 @@ impl Engine {
     /// In the order of their logins.
     pub fn admin_sessions(&self) -> impl Iterator<Item = &AdminSession> {
         self.judge.admin_sessions()
+    }
+
+    /// Sources at which so many log in that they are never banned by address: one IPv4 address or IPv6 /64 each. Looks at
+    /// every source, so it is not for every line.
+    pub fn hubs(&self) -> impl Iterator<Item = IpNet> {
+        self.judge.hubs()
     }
 
     /// How many it watches.

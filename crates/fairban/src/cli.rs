@@ -13,7 +13,7 @@ use fairban_core::event::Service;
 use fairban_core::time::Span;
 use jiff::tz::TimeZone;
 
-use crate::verbs::{ControlVerb, Talk};
+use crate::verbs::{ControlVerb, LimitSetArgs, LimitWhichArgs, Talk};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -48,6 +48,23 @@ Exit codes:
   69  none of the logs could be read, or the output could not be written
   70  a fault of fairban itself: please report it
   78  the state file is of another version, damaged, or made with other options";
+
+const LIMITS_EXAMPLES: &str = "\
+Examples:
+  fairban limits suggest                             from the usual logs of the last 30 days
+  fairban limits test --new 60/1m --ports 110 maillog
+  fairban limits set pop3 --ports 110,995 --concurrent 40 --new 60/1m
+  fairban limits show                                what it would have refused so far
+  fairban limits set pop3 --enforce                  refuse it from now on, in live mode
+  fairban limits off
+
+Exit codes:
+  0   done
+  1   not done, for a good reason; `test`: a familiar source would have been touched
+  2   the command line was wrong
+  69  no service runs, it cannot be reached, or no log could be read
+  70  a fault of fairban itself: please report it
+  78  the configuration is wrong";
 
 const AUDIT_EXIT_CODES: &str = "\
 Exit codes:
@@ -111,6 +128,13 @@ pub(crate) enum Verb {
     /// live` enforces them again. Needs root; whoever may give orders can do the same as long as the service answers.
     #[command(after_help = PANIC_EXIT_CODES)]
     Panic(PanicArgs),
+    /// Limit what one source may do at a time: connections open, and new ones
+    ///
+    /// fairban-fw counts connections by IPv4 address and IPv6 /64 in the kernel. Who is over a limit is refused at that moment, not
+    /// banned. A limit only counts until it is told to refuse (`enforce`), and in shadow mode. Limits stand in the configuration
+    /// as [limits.NAME]; what `set` and `off` say counts above it, also after a restart, until `reset`.
+    #[command(subcommand, after_help = LIMITS_EXAMPLES)]
+    Limits(LimitsVerb),
     /// Verbs that talk to the running service.
     #[command(flatten)]
     Control(ControlVerb),
@@ -125,6 +149,81 @@ pub(crate) enum Verb {
         #[arg(value_enum, default_value = "fairban")]
         page: Page,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LimitsVerb {
+    /// Show the limits, whether they count or refuse, and who was over
+    Show(Talk),
+    /// Set a limit, or change a part of it; a new one only counts
+    Set(LimitSetArgs),
+    /// Take a limit off, or all
+    Off(LimitWhichArgs),
+    /// Give a limit back to the configuration, or all
+    Reset(LimitWhichArgs),
+    /// Try the limits of the configuration, or one that you name, on old logs: whom would they have touched?
+    ///
+    /// The logs tell of logins and connections that servers took; a log of tcpserver, or of Dovecot with session ids, also tells how
+    /// many were open at a time.
+    Test(LimitTestArgs),
+    /// Print how many connections sources make, and the limits that would have touched no familiar one
+    Suggest(LimitSuggestArgs),
+}
+
+/// What old logs are read, and how.
+#[derive(Args, Debug)]
+pub(crate) struct OldLogs {
+    /// Log files, as `fairban replay` takes them [default: the usual places are searched]
+    #[arg(value_name = "LOG")]
+    pub(crate) logs: Vec<PathBuf>,
+
+    /// Look at the last N days of the logs only
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub(crate) days: u16,
+
+    /// The time zone of stamps that name none [default: the system's]
+    #[arg(long, value_name = "ZONE", value_parser = parse_zone)]
+    pub(crate) timezone: Option<TimeZone>,
+
+    /// The year of the first stamp of each file, where stamps have none [default: by the file's modification time]
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i16).range(1970..=9000))]
+    pub(crate) year: Option<i16>,
+
+    /// Print one JSON object a line, and nothing else, on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LimitSuggestArgs {
+    #[command(flatten)]
+    pub(crate) old: OldLogs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LimitTestArgs {
+    /// So many connections open at a time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) concurrent: Option<u32>,
+
+    /// So many new connections in a time, such as 60/1m
+    #[arg(long, value_name = "N/TIME", value_parser = crate::limits::parse_rate)]
+    pub(crate) new: Option<(u32, u32)>,
+
+    /// So many of the new ones at once [default: N of --new]
+    #[arg(long, value_name = "N", requires = "new", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) burst: Option<u32>,
+
+    /// Ports of the limit that is named here [default: all]
+    #[arg(long, value_name = "PORTS", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) ports: Vec<u16>,
+
+    /// The configuration whose limits are tried [default: /etc/fairban/fairban.toml]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["concurrent", "new"])]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) old: OldLogs,
 }
 
 /// What `fairban man` prints.

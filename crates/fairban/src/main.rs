@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod input;
 mod json;
+mod limits;
 mod panic;
 mod pipeline;
 mod progress;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         },
         Verb::TryInputs => check::answer(),
         Verb::Panic(args) => panic::panic(&args),
+        Verb::Limits(verb) => limits::run(&verb),
         Verb::Control(verb) => {
             let mut record = offline(verb.talk().config.as_deref());
             verbs::run(&verb, record.as_mut().map(|record| record as &mut dyn verbs::Offline))

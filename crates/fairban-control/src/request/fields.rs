@@ -11,7 +11,7 @@ use super::BadRequest;
 use crate::shown::Shown;
 
 /// Every question, for the answer to one that is not known.
-const QUESTIONS: [&str; 15] = [
+const QUESTIONS: [&str; 19] = [
     "status",
     "bans",
     "ban",
@@ -23,6 +23,10 @@ const QUESTIONS: [&str; 15] = [
     "tail",
     "mode",
     "confirm",
+    "limits",
+    "limit-set",
+    "limit-off",
+    "limit-reset",
     "resume",
     "reload",
     "ping",

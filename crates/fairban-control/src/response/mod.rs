@@ -4,6 +4,7 @@
 //! not know. Lists have bounds, named beside them. Times are [`Moment`]s, lengths whole seconds, evidence nats with three
 //! decimals ([`nats`]).
 
+mod limits;
 mod report;
 mod status;
 mod tail;
@@ -14,6 +15,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub use self::limits::{LimitRow, LimitsReport, OverRow};
 pub use self::report::{CasualtyRow, KindRow, RuleResult, SinceReport};
 pub use self::status::{
     AlarmRow, BanCounts, EnforcerReport, InputKind, InputState, InputStatus, JournalStatus, MemoryStatus,
@@ -68,6 +70,8 @@ pub enum Response {
     Bans(BansPage),
     /// The allowlist.
     AllowList(AllowList),
+    /// What a source may do at a time, and what came of it.
+    Limits(LimitsReport),
     /// What is known about somebody.
     Why(WhyReport),
     /// Nothing is known about somebody.

@@ -312,6 +312,34 @@ impl Judge {
         self.check(unit);
     }
 
+    /// A limit refused connections: weak evidence, by rate, as connections in a log that shows no logins.
+    fn refused(&mut self, address: IpAddr, times: u32) {
+        /// More in one go say nothing more: evidence grows with the rate, and this many are a ban's worth.
+        const TIMES_MAX: u32 = 2_000;
+        let unit = Unit::of(address);
+        if self.is_exempt(address) || self.is_hub(unit) {
+            return;
+        }
+        let accounts = self.sources.get(unit.0).map_or(0, |source| source.ok);
+        let idle = Idle { unit, lasted: Some(crate::time::Span::ZERO), guessed: true, accounts };
+        let (mut nats, mut connections) = (Nats::ZERO, 0);
+        for _ in 0..times.min(TIMES_MAX) {
+            let (more, count) = self.flows.idle(idle, self.now, &self.limits);
+            (nats, connections) = (nats + more, count);
+        }
+        if nats == Nats::ZERO {
+            return;
+        }
+        let now = self.now;
+        let source = self.source(unit);
+        source.attempts = source.attempts.max(connections);
+        if source.score(now) < Nats::milli(3_000) {
+            source.flags |= WEAK;
+        }
+        self.add(unit, &[(Signal::Connections, nats)]);
+        self.check(unit);
+    }
+
     fn turned_away(&mut self, service: Service, address: IpAddr) {
         if service != Service::Sshd || self.is_exempt(address) {
             return;

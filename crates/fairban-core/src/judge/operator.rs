@@ -117,6 +117,7 @@ impl Judge {
             Order::Unban { whom, forgive } => self.unban_by_order(whom, *forgive),
             Order::BanLengths(lengths) => self.config.bans = *lengths,
             Order::Resume => self.close_breaker(),
+            Order::Refused { source, times } => self.refused(*source, *times),
             Order::Admins(admins) => self.config.admins.clone_from(admins),
             Order::Allow(list) => {
                 self.config.allow.clone_from(list);

@@ -432,6 +432,11 @@ impl Judge {
             .is_some_and(|source| source.ok_before.min(source.ok) >= HUB_ACCOUNTS || source.has(PROXY))
     }
 
+    /// All of them; it looks at every source there is.
+    pub(crate) fn hubs(&self) -> impl Iterator<Item = ipnet::IpNet> {
+        self.sources.iter().map(|(unit, _)| Unit(unit)).filter(|unit| self.is_hub(*unit)).map(Unit::prefix)
+    }
+
     fn tell_hub(&mut self, unit: Unit, address: IpAddr, accounts: u16) {
         if let Some(source) = self.sources.get_mut(unit.0) {
             source.flags |= HUB;

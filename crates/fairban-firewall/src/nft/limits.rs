@@ -18,7 +18,7 @@
 //! }
 //! ```
 //!
-//! and the same for IPv6 by /64. `goto`, so that a connection is over one limit of a group and is counted once, where it is
+//! and the same for IPv6 by /64; after the number of a group its sets carry a hash of its ports. `goto`, so that a connection is over one limit of a group and is counted once, where it is
 //! only counted as where it is refused. Sets that hold what was counted carry what they count in their names: so a limit that
 //! stays the same goes on counting when the rules are written anew, also by another process, and one that changed begins
 //! with empty ones. Each set has a bound. A source that comes when it is full is not counted and not refused.
@@ -222,29 +222,42 @@ fn outcome(limit: &Limit) -> &'static str {
     if limit.enforced { "refused" } else { "seen" }
 }
 
+/// Of a group with these ports: others are another group's, whose counts are its own.
+fn group(limit: &Limit) -> String {
+    // FNV-1a.
+    let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let ports: BTreeSet<u16> = limit.ports.iter().copied().collect();
+    let hash = ports.iter().flat_map(|port| port.to_be_bytes()).fold(0x811c_9dc5, mix);
+    format!("g{}_{hash:08x}", limit.group)
+}
+
+const fn family(is_v6: bool) -> char {
+    if is_v6 { '6' } else { '4' }
+}
+
 fn counter(limit: &Limit, what: &str) -> String {
-    format!("g{}_{what}_{}", limit.group, outcome(limit))
+    format!("{}_{what}_{}", group(limit), outcome(limit))
 }
 
 fn told_set(limit: &Limit, is_v6: bool) -> String {
-    format!("g{}_{}{}", limit.group, outcome(limit), if is_v6 { 6 } else { 4 })
+    format!("{}_{}{}", group(limit), outcome(limit), family(is_v6))
 }
 
 fn open_set(limit: &Limit, most: u32, is_v6: bool) -> String {
-    format!("g{}_open{most}_{}", limit.group, if is_v6 { 6 } else { 4 })
+    format!("{}_open{most}_{}", group(limit), family(is_v6))
 }
 
 fn new_set(limit: &Limit, rate: Rate, is_v6: bool) -> String {
     let Rate { count, seconds, burst, .. } = rate;
-    format!("g{}_new{count}in{seconds}b{burst}_{}", limit.group, if is_v6 { 6 } else { 4 })
+    format!("{}_new{count}in{seconds}b{burst}_{}", group(limit), family(is_v6))
 }
 
 fn hold_set(limit: &Limit, seconds: u32, is_v6: bool) -> String {
-    format!("g{}_hold{seconds}_{}", limit.group, if is_v6 { 6 } else { 4 })
+    format!("{}_hold{seconds}_{}", group(limit), family(is_v6))
 }
 
 fn ports_set(limit: &Limit) -> String {
-    format!("g{}_ports", limit.group)
+    format!("{}_ports", group(limit))
 }
 
 fn wanted(limits: &[Limit]) -> Names {

@@ -103,7 +103,9 @@ fn who_goes_on_while_held_off_stays_held_off() {
     });
     // Without a try its time runs out; to look at the set is none.
     wait_for("its time is over", || {
-        !net.nft(&["list", "set", "inet", "fairban_limits", "g1_hold2_4"]).contains(V4)
+        let table = net.nft(&["list", "table", "inet", "fairban_limits"]);
+        let set = table.split("_hold2_4 {").nth(1).and_then(|rest| rest.split('}').next());
+        !set.expect("the set of those held off").contains(V4)
     });
     assert!(net.is_open(V4, IMAP));
     assert!(counted(&mut enforcer, 1).over_rate > 10);
@@ -178,7 +180,9 @@ fn limits_outlive_the_process_and_go_on_counting() {
     wait_for("another one is there", || net.on_server(|| enforcer.carry_out(&[])).is_ok());
     assert_eq!(enforcer.counted().unwrap().len(), 2);
     assert!(net.dial(V4, IMAP).is_none());
-    // Another number begins anew; none takes it all away.
+    // Other ports are another group, which knows nothing of these; another number begins anew; none takes it all away.
+    set(&mut enforcer, &[Limit { ports: vec![SMTP], ..open(3, true) }], &[]);
+    assert_eq!((counted(&mut enforcer, 0).over_concurrent, dial(&net, V4, SMTP, 5).len()), (0, 3));
     set(&mut enforcer, &[open(9, true)], &[]);
     assert_eq!(dial(&net, V4, IMAP, 2).len(), 2);
     set(&mut enforcer, &[], &[]);

@@ -144,6 +144,8 @@ pub enum Verb {
     Reload,
     /// Sources at which people log in are banned again, though the breaker is open.
     Resume,
+    /// A limit of connections was set, taken off, or is the configuration's again; the action's reason says which and how.
+    Limit,
     /// A ban is not carried out, for it would hit somebody protected; the action's reason says whom. By the service itself.
     Protect {
         /// Whose.

@@ -93,7 +93,8 @@ CREATE TABLE actions (
     uid INTEGER NOT NULL,
     pid INTEGER NOT NULL,
     name TEXT NOT NULL,          -- the user's name, escaped
-    verb TEXT NOT NULL,          -- ban, unban, allow, disallow, mode, reload, resume, protect, release
+    verb TEXT NOT NULL,          -- ban, unban, allow, disallow, mode, reload, resume, limit, protect,
+                                 -- release
     prefix TEXT,                 -- null at unban, with no account either: all
     address BLOB,
     account TEXT,

@@ -364,6 +364,7 @@ impl ActionParts {
             }
             Verb::Reload => ActionParts { verb: "reload", ..none },
             Verb::Resume => ActionParts { verb: "resume", ..none },
+            Verb::Limit => ActionParts { verb: "limit", ..none },
             Verb::Protect { prefix } => ActionParts { verb: "protect", prefix: Some(*prefix), ..none },
             Verb::Release { prefix } => ActionParts { verb: "release", prefix: Some(*prefix), ..none },
         }
@@ -409,7 +410,7 @@ fn carry_out(to: &Transaction<'_>, action: &Action, id: i64) -> rusqlite::Result
             let is_enforced = matches!(action.verb, Verb::Release { .. });
             to.execute(sql, (is_enforced, prefix.to_string())).map(drop)
         }
-        Verb::Reload | Verb::Resume => Ok(()),
+        Verb::Reload | Verb::Resume | Verb::Limit => Ok(()),
     }
 }
 

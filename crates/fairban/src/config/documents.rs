@@ -102,6 +102,7 @@ pub(crate) fn example() -> String {
             let header = if section.name == "input" { "#[[input]]" } else { "#[" };
             let _ = match section.name {
                 "input" => writeln!(file, "{header}"),
+                "limits" => writeln!(file, "{header}limits.pop3]"),
                 name => writeln!(file, "{header}{name}]"),
             };
         }

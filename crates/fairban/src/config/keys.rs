@@ -37,7 +37,7 @@ pub(crate) struct Section {
 }
 
 /// The tables, in the order of the documents.
-pub(crate) const SECTIONS: [Section; 5] = [
+pub(crate) const SECTIONS: [Section; 6] = [
     Section {
         name: "",
         heading: "Outside of tables",
@@ -55,6 +55,15 @@ pub(crate) const SECTIONS: [Section; 5] = [
         heading: "[bans]: how long, and by what",
         text: "There is no number of failures to set: evidence is weighed, and a ban follows from it. What can be set is \
                how long bans last and what carries them out.",
+    },
+    Section {
+        name: "limits",
+        heading: "[limits.NAME]: how much one source may do at a time",
+        text: "Each [limits.NAME] is a group of ports with a limit of open connections, of new ones, or of both, for each IPv4 \
+               address and each IPv6 /64. fairban-fw counts them in the kernel. Who is over a limit is refused at that moment and not \
+               banned; the allowlist, the machine's own addresses and hubs are exempt. A limit only counts what it would refuse until \
+               enforce says otherwise. There are at most 16. fairban limits suggest finds numbers in your own logs, fairban limits show \
+               tells what came of them; what fairban limits set and off say counts above the configuration.",
     },
     Section {
         name: "control",
@@ -80,7 +89,7 @@ const fn key(
 }
 
 /// The keys, by table, in the order of the documents.
-pub(crate) const KEYS: [Key; 37] = [
+pub(crate) const KEYS: [Key; 43] = [
     key(
         "mode",
         "\"shadow\" or \"live\"",
@@ -359,6 +368,54 @@ pub(crate) const KEYS: [Key; 37] = [
         Applies::Restart,
         "With the enforcer tcprules: your own rules, as tcprules takes them. They and the bans go into bans.file, which \
          tcpserver reads with -x. It knows IPv4 alone.",
+    ),
+    key(
+        "limits.ports",
+        "a list of TCP ports from 1 to 65535",
+        "none: it must be said",
+        "[110, 995]",
+        Applies::Reload,
+        "The ports of the group: a source's connections to any of them count together.",
+    ),
+    key(
+        "limits.concurrent",
+        "a whole number from 1 to 1000000",
+        "none",
+        "40",
+        Applies::Reload,
+        "So many connections a source may have open at a time.",
+    ),
+    key(
+        "limits.new",
+        "a number, a slash and \"1s\", \"1m\", \"1h\" or \"1d\"",
+        "none",
+        "\"60/1m\"",
+        Applies::Reload,
+        "So many new connections a source may make in that time.",
+    ),
+    key(
+        "limits.burst",
+        "a whole number from 1 to 1000000",
+        "the number in new",
+        "20",
+        Applies::Reload,
+        "So many of the new connections may come at once; what is used up comes back at the rate of new.",
+    ),
+    key(
+        "limits.hold",
+        "a time from \"1s\" to \"1d\"",
+        "none",
+        "\"1m\"",
+        Applies::Reload,
+        "Who made too many new connections stays refused until so much time has passed without a try.",
+    ),
+    key(
+        "limits.enforce",
+        "true or false",
+        "false",
+        "true",
+        Applies::Reload,
+        "Refuse what is over. Without it, and in shadow mode, and until the first live mode is confirmed, it is only counted.",
     ),
     key(
         "control.socket",

@@ -12,12 +12,14 @@ mod report;
 mod show;
 mod values;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use fairban_core::engine::BanLengths;
 use fairban_core::event::Service;
 use fairban_core::time::Span;
+use fairban_firewall::limits::Rate;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
@@ -27,6 +29,8 @@ pub(crate) use self::report::{Problem, Report};
 pub(crate) use self::show::Shown;
 pub(crate) use self::show::diff;
 pub(crate) use self::values::{Allow, EnforcerKind, Listen, Mode, Zone};
+
+use crate::limits::LimitSpec;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +92,8 @@ pub(crate) struct Config {
     pub(crate) group: Setting<Option<String>>,
     pub(crate) inputs: Vec<Input>,
     pub(crate) bans: Bans,
+    /// By name, as they stand in the files; see [`LimitTable::spec`].
+    pub(crate) limits: BTreeMap<String, LimitTable>,
     pub(crate) control: Control,
     pub(crate) history: History,
 }
@@ -144,6 +150,51 @@ pub(crate) struct Bans {
     pub(crate) nft_table: Setting<Option<String>>,
     pub(crate) daemons: Setting<String>,
     pub(crate) rules: Setting<Option<PathBuf>>,
+}
+
+/// One `[limits.NAME]`.
+#[derive(Clone, Debug)]
+pub(crate) struct LimitTable {
+    pub(crate) ports: Setting<Vec<u16>>,
+    pub(crate) concurrent: Setting<Option<u32>>,
+    /// How many, in how many seconds.
+    pub(crate) new: Setting<Option<(u32, u32)>>,
+    pub(crate) burst: Setting<Option<u32>>,
+    pub(crate) hold: Setting<Option<Span>>,
+    pub(crate) enforce: Setting<bool>,
+}
+
+impl Default for LimitTable {
+    fn default() -> LimitTable {
+        LimitTable {
+            ports: Setting::default(Vec::new()),
+            concurrent: Setting::default(None),
+            new: Setting::default(None),
+            burst: Setting::default(None),
+            hold: Setting::default(None),
+            enforce: Setting::default(false),
+        }
+    }
+}
+
+impl LimitTable {
+    /// As it is meant.
+    pub(crate) fn spec(&self, name: &str) -> LimitSpec {
+        let rate = self.new.value.map(|(count, seconds)| Rate {
+            count,
+            seconds,
+            burst: self.burst.value.unwrap_or(count),
+            // At most a day.
+            hold_seconds: self.hold.value.and_then(|hold| u32::try_from(hold.as_secs()).ok()),
+        });
+        LimitSpec {
+            name: name.to_owned(),
+            ports: self.ports.value.clone(),
+            concurrent: self.concurrent.value,
+            rate,
+            enforce: self.enforce.value,
+        }
+    }
 }
 
 /// `[control]`
@@ -203,6 +254,7 @@ impl Default for Config {
                 daemons: Setting::default("ALL".to_owned()),
                 rules: Setting::default(None),
             },
+            limits: BTreeMap::new(),
             control: Control {
                 socket: Setting::default(PathBuf::from("/run/fairban/control.sock")),
                 group: Setting::default(None),
@@ -220,6 +272,11 @@ impl Config {
     /// All that is wrong in any of them, at once; then nothing of them is taken.
     pub(crate) fn load(paths: &Paths) -> Result<Loaded, Report> {
         files::load(paths)
+    }
+
+    /// The limits of connections, by name.
+    pub(crate) fn limit_specs(&self) -> Vec<LimitSpec> {
+        self.limits.iter().map(|(name, table)| table.spec(name)).collect()
     }
 
     /// Where the secret key is.

@@ -5,13 +5,15 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fairban_firewall::limits::{COUNT_MAX, GROUPS_MAX};
 use ipnet::IpNet;
 use toml_edit::{Document, Item, TableLike, Value};
 
 use super::keys::{self, Key, SECTIONS};
 use super::report::{Problem, Source};
 use super::values::{self, Allow, EnforcerKind, Wrong, Zone};
-use super::{Config, Input, InputSource, Origin, Setting};
+use super::{Config, Input, InputSource, LimitTable, Origin, Setting};
+use crate::limits;
 
 /// Most `[[input]]` of all files.
 const INPUTS_MAX: usize = 1_000;
@@ -39,6 +41,7 @@ pub(super) struct Reader {
     /// Where the value that counts stands.
     places: BTreeMap<&'static str, Place>,
     input_places: Vec<Place>,
+    limit_places: BTreeMap<String, Place>,
 }
 
 impl Reader {
@@ -58,6 +61,7 @@ impl Reader {
             let span = key_span(document.as_table(), name);
             match name {
                 "input" => self.inputs(item, &span, &mut teller),
+                "limits" => self.limits(item, &span, &mut teller),
                 _ if SECTIONS.iter().any(|section| section.name == name) => {
                     self.section(name, item, &span, &mut teller);
                 }
@@ -209,8 +213,71 @@ impl Reader {
         }
     }
 
+    fn limits(&mut self, item: &Item, span: &Range<usize>, teller: &mut Teller<'_>) {
+        let help = "write [limits.pop3] on a line of its own and its keys below; pop3 is any name";
+        let Some(tables) = item.as_table_like() else {
+            let label = "not one".to_owned();
+            return teller.tell(span, "limits is a table".to_owned(), label, Some(help.to_owned()));
+        };
+        for (name, item) in tables.iter() {
+            let span = key_span(tables, name);
+            let Some(table) = item.as_table_like() else {
+                let message = format!("limits.{} is no limit", name.escape_debug());
+                teller.tell(&span, message, "must be a table".to_owned(), Some(help.to_owned()));
+                continue;
+            };
+            if let Err(why) = limits::check_name(name) {
+                teller.tell(&span, format!("limits.{} is no name", name.escape_debug()), why, None);
+                continue;
+            }
+            let limit = self.config.limits.entry(name.to_owned()).or_default();
+            for (key_name, item) in table.iter() {
+                let span = key_span(table, key_name);
+                if let Some((key, value)) = teller.known("limits", key_name, item, &span) {
+                    limit_key(limit, key, value, teller);
+                }
+            }
+            self.limit_places.insert(name.to_owned(), (Arc::clone(teller.source), span));
+        }
+    }
+
+    /// What of limits can only be told when all files are read.
+    fn conclude_limits(&mut self) {
+        for (at, (name, table)) in self.config.limits.iter().enumerate() {
+            let Some((source, span)) = self.limit_places.get(name) else { continue };
+            let mut tell = |why: String, help: Option<String>| {
+                let problem =
+                    Problem::at(source, span.clone(), format!("limits.{name}: {why}"), "here".to_owned());
+                self.problems.push(problem.help(help));
+            };
+            if at == GROUPS_MAX {
+                tell(
+                    format!("there are more than {GROUPS_MAX} limits"),
+                    Some("one limit may have many ports".to_owned()),
+                );
+            }
+            let without_new = table.new.value.is_none();
+            if without_new && (table.burst.value.is_some() || table.hold.value.is_some()) {
+                let help = "burst and hold are of new connections: add new = \"60/1m\"".to_owned();
+                tell("there is no limit of new connections".to_owned(), Some(help));
+            } else if table.ports.value.is_empty() {
+                tell("it has no ports".to_owned(), Some("for example ports = [110, 995]".to_owned()));
+            } else if without_new && table.concurrent.value.is_none() {
+                let help = "concurrent = 40, new = \"60/1m\", or both; fairban limits suggest finds numbers"
+                    .to_owned();
+                tell("it limits nothing".to_owned(), Some(help));
+            } else if let Err(bad) = table.spec(name).limit(0, false).check() {
+                tell(bad.to_string(), None);
+            }
+        }
+    }
+
     /// Settles what depends on several keys, when all files are read.
     pub(super) fn conclude(&mut self) {
+        if self.problems.is_empty() {
+            // What is missing may be what is wrong.
+            self.conclude_limits();
+        }
         let config = &mut self.config;
         if !config.inputs.is_empty() && config.discover.origin == Origin::Default {
             config.discover.value = false;
@@ -275,6 +342,19 @@ fn tables_of<'a>(item: &'a Item) -> Option<Vec<Placed<'a>>> {
             array.iter().map(placed).collect()
         }
         _ => None,
+    }
+}
+
+fn limit_key(limit: &mut LimitTable, key: &'static Key, value: &Value, teller: &mut Teller<'_>) {
+    let count = |value: &Value| values::whole(value, 1, i64::from(COUNT_MAX)).map(|count| count as u32);
+    match key.name {
+        "limits.ports" => teller.put(&mut limit.ports, key, value, values::any_ports),
+        "limits.concurrent" => teller.put_some(&mut limit.concurrent, key, value, count),
+        "limits.new" => teller.put_some(&mut limit.new, key, value, values::rate),
+        "limits.burst" => teller.put_some(&mut limit.burst, key, value, count),
+        "limits.hold" => teller.put_some(&mut limit.hold, key, value, |v| values::span(v, 1, DAY)),
+        "limits.enforce" => teller.put(&mut limit.enforce, key, value, values::flag),
+        _ => {}
     }
 }
 

@@ -84,12 +84,45 @@ impl Config {
             one("bans.nft_table", &bans.nft_table, |table| or_words(table.as_deref(), "none")),
             one("bans.daemons", &bans.daemons, |names| text(names)),
             one("bans.rules", &bans.rules, |path| path_or_none(path.as_deref())),
+        ]);
+        for (name, table) in &self.limits {
+            all.extend(table.values(name));
+        }
+        all.extend([
             one("control.socket", &control.socket, |path| text(&path.display().to_string())),
             one("control.group", &control.group, |name| or_words(name.as_deref(), "root alone")),
             one("control.status_for_all", &control.status_for_all, bool::to_string),
             one("history.keep", &history.keep, |at| span(*at)),
             one("history.megabytes", &history.megabytes, u32::to_string),
         ]);
+        all
+    }
+}
+
+impl super::LimitTable {
+    /// Of those that are set; the name of the table stands before each value.
+    fn values(&self, name: &str) -> Vec<Shown> {
+        let number = |number: &Option<u32>| number.map_or_else(String::new, |number| number.to_string());
+        let mut all = vec![one("limits.ports", &self.ports, |ports| {
+            Value::from(ports.iter().map(|port| i64::from(*port)).collect::<Array>()).to_string()
+        })];
+        if self.concurrent.value.is_some() {
+            all.push(one("limits.concurrent", &self.concurrent, number));
+        }
+        if let Some((count, seconds)) = self.new.value {
+            let per = show_span(Span::secs(i64::from(seconds)));
+            all.push(one("limits.new", &self.new, |_| text(&format!("{count}/{per}"))));
+        }
+        if self.burst.value.is_some() {
+            all.push(one("limits.burst", &self.burst, number));
+        }
+        if let Some(hold) = self.hold.value {
+            all.push(one("limits.hold", &self.hold, |_| span(hold)));
+        }
+        all.push(one("limits.enforce", &self.enforce, bool::to_string));
+        for shown in &mut all {
+            shown.value = format!("{name}: {}", shown.value);
+        }
         all
     }
 }

@@ -186,6 +186,17 @@ pub(crate) fn ports(value: &Value) -> Result<Vec<u16>, Wrong> {
     if ports.is_empty() { Err(Wrong::new("this is empty")) } else { Ok(ports) }
 }
 
+/// Ports that a limit is of: none is ours to keep open.
+pub(crate) fn any_ports(value: &Value) -> Result<Vec<u16>, Wrong> {
+    let ports = list(value, PORTS_MAX, |one| whole(one, 1, 65_535).map(|port| port as u16))?;
+    if ports.is_empty() { Err(Wrong::new("this is empty")) } else { Ok(ports) }
+}
+
+/// So many in so many seconds.
+pub(crate) fn rate(value: &Value) -> Result<(u32, u32), Wrong> {
+    crate::limits::parse_rate(text(value)?).map_err(|why| Wrong::new(why).help("for example \"60/1m\""))
+}
+
 /// A table as nft names it.
 pub(crate) fn nft_table(value: &Value) -> Result<String, Wrong> {
     let text = text(value)?;

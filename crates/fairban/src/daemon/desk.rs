@@ -17,17 +17,21 @@ use super::hours::{Counts, Hours};
 use super::in_force::BansInForce;
 use super::port25::Port25;
 use crate::cli::Rule;
+use crate::limits::Said;
 use crate::pipeline::Doubles;
 use crate::tally::Tally;
 
 /// Version of the entries and of the desk's snapshot: rises whenever either changes its form or meaning.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// Without confirmation the service goes back to watching after so long.
 pub(crate) const CONFIRM_WITHIN: Span = Span::minutes(10);
 
 /// Prefixes that the operator may allow while the service runs, besides those of the configuration.
 pub(crate) const ALLOWED_MAX: usize = 4_096;
+
+/// Limits of which something may be said while the service runs, besides what the configuration says.
+pub(crate) const LIMITS_SAID_MAX: usize = 64;
 
 /// Inputs that are told apart; one more takes the number of the oldest.
 const INPUTS_MAX: usize = 4_096;
@@ -92,6 +96,8 @@ pub(crate) enum Action {
     Protect { prefix: IpNet, because: String },
     /// It is carried out after all.
     Release { prefix: IpNet },
+    /// A limit of connections is what is said here, whatever the configuration says; `None` gives it back its word.
+    Limit { name: String, said: Option<Said> },
 }
 
 /// One record of the journal.
@@ -155,6 +161,8 @@ struct State {
     confirmed: bool,
     allowed: BTreeMap<IpNet, Allowed>,
     resolved: Vec<IpNet>,
+    /// What was said of limits while the service ran, by name.
+    limits: BTreeMap<String, Said>,
     bans: BansInForce,
     port25: Port25,
     /// The same since one and since two turns of a week, so that a report always reaches back a week.
@@ -247,6 +255,7 @@ impl Desk {
             confirmed: false,
             allowed: BTreeMap::new(),
             resolved: Vec::new(),
+            limits: BTreeMap::new(),
             bans: BansInForce::default(),
             port25: Port25::default(),
             weeks: [Tally::new(rule), Tally::new(rule)],
@@ -335,6 +344,12 @@ impl Desk {
                 // Who confirms is the only one who makes live mode last.
                 self.state.confirmed |= *mode == Mode::Live { confirm_until: None };
                 self.set_mode(*mode, time);
+            }
+            Action::Limit { name, said: None } => drop(self.state.limits.remove(name)),
+            Action::Limit { name, said: Some(said) } => {
+                if self.state.limits.len() < LIMITS_SAID_MAX || self.state.limits.contains_key(name) {
+                    self.state.limits.insert(name.clone(), said.clone());
+                }
             }
             Action::Protect { prefix, because } => self.state.bans.protect(prefix, Some(because.clone())),
             Action::Release { prefix } => self.state.bans.protect(prefix, None),
@@ -460,6 +475,11 @@ impl Desk {
         &self.state.allowed
     }
 
+    /// What was said of limits while the service ran, by name.
+    pub(crate) fn limits_said(&self) -> &BTreeMap<String, Said> {
+        &self.state.limits
+    }
+
     /// Of the older count: one to two weeks, or all there is.
     pub(crate) fn tally(&self) -> &Tally {
         &self.state.weeks[0]
@@ -532,6 +552,7 @@ impl Desk {
                     == (two.mode, two.mode_since, two.confirmed, two.learnt),
             ),
             ("the allowlist", one.allowed == two.allowed && one.resolved == two.resolved),
+            ("the limits", one.limits == two.limits),
             ("the bans in force", one.bans == two.bans),
             (
                 "the counts of the report",

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use fairban_firewall::enforcer::{Answer, Enforcer, EnforcerStatus, Order, Shut, Unreachable};
+use fairban_firewall::limits::{Counted, Limit};
 use ipnet::IpNet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -30,6 +31,10 @@ pub(crate) enum Task {
     Allow(Vec<IpNet>, Option<Callback>),
     /// Administrators are logged in from these, as far as the log tells.
     Sessions(Vec<SocketAddr>),
+    /// Exactly these limits hold, for all but these prefixes; then call back, if anybody waits.
+    Limit(Vec<Limit>, Vec<IpNet>, Option<Callback>),
+    /// Look what came of the limits, and say it.
+    Count(Box<dyn FnOnce(Result<Vec<Counted>, String>) + Send>),
     /// Look how the enforcer is, and say it.
     Look(Box<dyn FnOnce(EnforcerStatus) + Send>),
     /// The end.
@@ -52,6 +57,8 @@ pub(crate) enum Told {
     Withheld(IpNet, SocketAddr),
     /// A ban that was withheld is carried out.
     Released(IpNet),
+    /// What came of the limits, as was asked by [`Doors::count_for_office`].
+    Counted(Vec<Counted>),
     /// Something could not be carried out.
     Failed(String),
     /// Something happened that nobody asked for.
@@ -61,6 +68,7 @@ pub(crate) enum Told {
 /// The thread, as others see it.
 pub(crate) struct Doors {
     tasks: Sender<Task>,
+    sender: Sender<Told>,
     alarm: Alarm,
     status: Arc<Mutex<EnforcerStatus>>,
     thread: Option<JoinHandle<()>>,
@@ -76,6 +84,7 @@ impl Doors {
         let alarm = Alarm::new()?;
         let status = Arc::new(Mutex::new(EnforcerStatus::default()));
         let shared = Arc::clone(&status);
+        let sender = told.clone();
         let mut keeper = DoorKeeper {
             enforcer,
             told,
@@ -89,7 +98,7 @@ impl Doors {
         let rung = alarm.clone();
         let run = move || keeper.run(&queue, &rung);
         let thread = thread::Builder::new().name("doors".to_owned()).spawn(run)?;
-        Ok(Doors { tasks, alarm, status, thread: Some(thread) })
+        Ok(Doors { tasks, sender, alarm, status, thread: Some(thread) })
     }
 
     /// Hands orders on.
@@ -105,6 +114,26 @@ impl Doors {
     /// Says from where administrators are logged in, as far as the log tells.
     pub(crate) fn sessions(&self, peers: Vec<SocketAddr>) {
         self.send(Task::Sessions(peers));
+    }
+
+    /// Says what sources may do at a time, and for whom that does not count.
+    pub(crate) fn limit(&self, limits: Vec<Limit>, exempt: Vec<IpNet>, then: Option<Callback>) {
+        self.send(Task::Limit(limits, exempt, then));
+    }
+
+    /// Has what came of the limits told to `then`, by the thread of the doors.
+    pub(crate) fn count(&self, then: Box<dyn FnOnce(Result<Vec<Counted>, String>) + Send>) {
+        self.send(Task::Count(then));
+    }
+
+    /// Has it told to the thread that decides. Where it cannot be told now, it is not told.
+    pub(crate) fn count_for_office(&self) {
+        let told = self.sender.clone();
+        self.count(Box::new(move |counted| {
+            if let Ok(counted) = counted {
+                let _ = told.try_send(Told::Counted(counted));
+            }
+        }));
     }
 
     /// Has the enforcer looked at, after all that was ordered before.
@@ -154,6 +183,11 @@ impl DoorKeeper {
                 match queue.try_recv() {
                     Ok(Task::Orders(orders, then)) => self.carry_out(&orders, then),
                     Ok(Task::Allow(prefixes, then)) => self.allow(prefixes, then),
+                    Ok(Task::Limit(limits, exempt, then)) => self.limit(&limits, &exempt, then),
+                    Ok(Task::Count(then)) => {
+                        then(self.enforcer.counted().map_err(|error| error.to_string()));
+                        continue;
+                    }
                     Ok(Task::Sessions(peers)) => self.withheld.set_sessions(peers),
                     Ok(Task::Look(then)) => {
                         let status = self.look();
@@ -234,6 +268,15 @@ impl DoorKeeper {
         self.allowed = done.is_err().then_some(prefixes);
         if let Ok(Answer::Failed(why)) = &done {
             let _ = self.told.try_send(Told::Failed(why.clone()));
+        }
+        self.conclude(done.map(|answer| vec![answer]), then);
+    }
+
+    /// The enforcer remembers it, and says it again to whom it reaches anew.
+    fn limit(&mut self, limits: &[Limit], exempt: &[IpNet], then: Option<Callback>) {
+        let done = self.enforcer.limit(limits, exempt);
+        if let Ok(Answer::Failed(why)) = &done {
+            let _ = self.told.try_send(Told::Failed(format!("limits of connections: {why}")));
         }
         self.conclude(done.map(|answer| vec![answer]), then);
     }

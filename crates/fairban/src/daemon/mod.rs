@@ -22,6 +22,7 @@ mod in_force;
 mod intake;
 mod keeper;
 mod left;
+mod limiting;
 mod office;
 mod port25;
 mod reading;

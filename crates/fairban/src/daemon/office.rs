@@ -31,6 +31,7 @@ use super::floor::Floor;
 use super::helped::Table;
 use super::intake::{Brought, Item};
 use super::keeper::Keeper;
+use super::limiting::{Limiting, changes_limits};
 use super::recorder::Recorder;
 use super::reload::{Reload, Settings};
 use super::timeline::{Clock, Step, Timeline};
@@ -117,6 +118,7 @@ pub(crate) struct Office {
     pub(crate) floor: Floor,
     /// From where administrators are logged in, as the doors know it.
     pub(crate) sessions: Vec<SocketAddr>,
+    pub(crate) limits: Limiting,
     /// Live mode lasts so long without confirmation.
     pub(crate) confirm_within: Span,
     pub(crate) way: Way,
@@ -205,7 +207,8 @@ impl Office {
             mono + Duration::from_micros(wait.unsigned_abs())
         });
         let watchdog = self.watchdog.map(|_| self.watchdog_due);
-        let next = [keep, deadline, confirm, watchdog].into_iter().flatten().min();
+        let limits = self.tend_limits(mono);
+        let next = [keep, deadline, confirm, watchdog, limits].into_iter().flatten().min();
         next.map(|next| next.saturating_sub(mono))
     }
 
@@ -393,6 +396,9 @@ impl Office {
         if live && !self.desk.mode().is_live() {
             self.open_all();
         }
+        if live != self.desk.mode().is_live() || entries.iter().any(changes_limits) {
+            self.tell_limits(None);
+        }
         first
     }
 
@@ -411,6 +417,7 @@ impl Office {
                 }
                 Effect::Unban { prefix, .. } => orders.push(DoorOrder::Unban(*prefix)),
                 Effect::Alarm { time, alarm, .. } => self.alarms.engine(alarm, *time),
+                Effect::Hub { .. } => self.limits.forget_exempt(),
                 Effect::Seen(seen) if is_kept_out_smtp(seen) => {
                     // A ban that left port 25 open closes it now, if it should.
                     let around = self.desk.bans().around(seen.source);
@@ -560,6 +567,7 @@ impl Office {
                     self.action(by_itself(), Action::Order(order), reason);
                 }
             }
+            Told::Counted(counted) => self.counted(&counted),
             Told::Withheld(prefix, peer) => {
                 let because = withheld::reason(peer);
                 let text = format!("{prefix} is not shut out: {because}");
@@ -617,8 +625,9 @@ impl Office {
     fn try_reload(&mut self) -> Result<(u64, Vec<String>), String> {
         let time = self.now();
         match self.reload.reload() {
-            Ok(Settings { config, mode, remarks, all_ports, floor }) => {
+            Ok(Settings { config, mode, remarks, all_ports, floor, limits }) => {
                 self.floor = floor;
+                self.limits.configured = limits;
                 let config = fairban_core::engine::Config { key: self.desk.config().key, ..config };
                 let seq = self.enter(&[Entry::Configured { time, config, mode }], None);
                 if std::mem::replace(&mut self.all_ports, all_ports) != all_ports

@@ -84,9 +84,12 @@ impl Recorder {
             Action::Order(Order::Unban { whom, forgive }) => {
                 Verb::Unban { whom: told_whom(whom), forgive: *forgive }
             }
-            // No operator orders these: they come from the configuration.
-            Action::Order(Order::Allow(_) | Order::BanLengths(_) | Order::Admins(_)) => return,
+            // No operator orders these: they come from the configuration, and from the kernel.
+            Action::Order(
+                Order::Allow(_) | Order::BanLengths(_) | Order::Admins(_) | Order::Refused { .. },
+            ) => return,
             Action::Order(Order::Resume) => Verb::Resume,
+            Action::Limit { .. } => Verb::Limit,
             Action::Protect { prefix, .. } => Verb::Protect { prefix: *prefix },
             Action::Release { prefix } => Verb::Release { prefix: *prefix },
             Action::Allow { prefix, .. } => Verb::Allow { prefix: *prefix, until: None },

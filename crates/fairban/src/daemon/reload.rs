@@ -17,6 +17,7 @@ use super::reading::{Matcher, Order, Readings};
 use crate::config::{self, Applies, Config, InputSource, Listen, Paths};
 use crate::error::shown;
 use crate::input::live::{self, Plan};
+use crate::limits::LimitSpec;
 
 /// What a reload changes at the desk.
 pub(crate) struct Settings {
@@ -29,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) all_ports: bool,
     /// What the machine says of itself.
     pub(crate) floor: Floor,
+    /// Of connections.
+    pub(crate) limits: Vec<LimitSpec>,
 }
 
 /// Reads the configuration again.
@@ -95,6 +98,7 @@ impl Reload for FromFiles {
             mode: first_mode(&self.current),
             remarks,
             all_ports: self.current.bans.all_ports.value,
+            limits: self.current.limit_specs(),
         })
     }
 }

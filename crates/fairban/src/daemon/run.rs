@@ -32,6 +32,7 @@ use super::enforcers::{self, Chosen};
 use super::floor::Floor;
 use super::helped::{self, JOURNAL};
 use super::intake::Intake;
+use super::limiting::Limiting;
 use super::keeper::{self, Blank, Keeper, Recovered};
 use super::office::{Facts, Feed, Inbox, Office, Signal};
 use super::reading::{FEEDS_MAX, Order, Reader, position};
@@ -160,6 +161,7 @@ fn start(started: Started) -> Done {
         all_ports: reload.current.bans.all_ports.value,
         floor,
         sessions: Vec::new(),
+        limits: Limiting::new(reload.current.limit_specs()),
         confirm_within: started.confirm_within.unwrap_or(CONFIRM_WITHIN),
         way: started.way,
         shut_since: None,
@@ -620,6 +622,7 @@ impl Office {
         self.obey_note(note);
         self.tell_allowlist(None);
         self.tell_sessions();
+        self.tell_limits(None);
         if !self.desk.mode().is_live() {
             // A life before this one may have been live.
             self.open_all();

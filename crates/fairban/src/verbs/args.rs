@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use fairban_control::{About, Mode, Moment, Shown, TailKind};
+use fairban_core::time::Span;
 use ipnet::IpNet;
 
 use super::parse::{
     parse_about, parse_account, parse_length, parse_moment, parse_note, parse_since, parse_target,
 };
+use crate::cli::parse_span;
 use crate::config::{Config, Paths};
 use crate::error::{self, Failure, Kind};
 
@@ -343,6 +345,62 @@ impl ModeArg {
             ModeArg::Shadow => Mode::Shadow,
         }
     }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LimitSetArgs {
+    /// Its name: letters, digits, - and _
+    #[arg(value_name = "NAME", value_parser = parse_limit_name)]
+    pub(crate) name: String,
+
+    /// The TCP ports whose connections count together
+    #[arg(long, value_name = "PORTS", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) ports: Vec<u16>,
+
+    /// So many connections may be open at a time; 0: as many as one likes
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrent: Option<u32>,
+
+    /// So many new connections in a time, such as 60/1m (1s, 1m, 1h or 1d); 0: as many as one likes
+    #[arg(long, value_name = "N/TIME", value_parser = parse_new)]
+    pub(crate) new: Option<(u32, u32)>,
+
+    /// So many of the new ones may come at once [default: N of --new]
+    #[arg(long, value_name = "N")]
+    pub(crate) burst: Option<u32>,
+
+    /// Who made too many new ones is refused until so much time has passed without a try
+    #[arg(long, value_name = "TIME", value_parser = parse_span)]
+    pub(crate) hold: Option<Span>,
+
+    /// Refuse what is over
+    #[arg(long, conflicts_with = "count")]
+    pub(crate) enforce: bool,
+
+    /// Only count what would be refused, as a new limit does
+    #[arg(long)]
+    pub(crate) count: bool,
+
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+}
+
+fn parse_limit_name(text: &str) -> Result<String, String> {
+    crate::limits::check_name(text).map(|()| text.to_owned())
+}
+
+fn parse_new(text: &str) -> Result<(u32, u32), String> {
+    if text == "0" { Ok((0, 0)) } else { crate::limits::parse_rate(text) }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LimitWhichArgs {
+    /// Which [default: all]
+    #[arg(value_name = "NAME", value_parser = parse_limit_name)]
+    pub(crate) name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) talk: Talk,
 }
 
 #[derive(Args, Debug)]

@@ -7,6 +7,7 @@
 mod args;
 mod bans;
 mod connected;
+pub(crate) mod limits;
 mod orders;
 mod parse;
 mod report;
@@ -25,7 +26,7 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 pub(crate) use self::args::ControlVerb;
-pub(crate) use self::args::Talk;
+pub(crate) use self::args::{LimitSetArgs, LimitWhichArgs, Talk};
 use crate::Done;
 use crate::error::{self, Failure, Kind};
 

@@ -113,7 +113,7 @@ pub(super) fn reload(talk: &Talk) -> Done {
 }
 
 /// Gives an order and tells what became of it.
-fn carry_out(talk: &Talk, request: &Request, tell: impl FnOnce(&ActionDone) -> String) -> Done {
+pub(super) fn carry_out(talk: &Talk, request: &Request, tell: impl FnOnce(&ActionDone) -> String) -> Done {
     match order(talk, request)? {
         response @ Response::Done(_) if talk.json => print_line(&response),
         Response::Done(done) => print(|out, zone| write_done(out, &done, &tell(&done), zone)),

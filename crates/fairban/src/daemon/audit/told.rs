@@ -8,6 +8,7 @@ use fairban_core::engine::{Order, Whom};
 use fairban_core::escape::escaped;
 use serde_json::{Value, json};
 
+use crate::limits::Said;
 use crate::daemon::desk::{Action, Desk, Entry, Mode};
 use crate::daemon::told::sentence;
 use crate::error::{self, Failure};
@@ -184,6 +185,17 @@ fn action_words(action: &Action) -> (&'static str, String, String) {
         Action::Order(Order::BanLengths(_)) => ("ban-lengths", String::new(), String::new()),
         Action::Order(Order::Resume) => ("resume", String::new(), String::new()),
         Action::Order(Order::Admins(admins)) => ("admins", format!("{} names", admins.len()), String::new()),
+        Action::Order(Order::Refused { source, times }) => {
+            ("refused", source.to_string(), format!("{times} times"))
+        }
+        Action::Limit { name, said } => {
+            let said = match said {
+                Some(Said::Set(spec)) => format!("{} ports", spec.ports.len()),
+                Some(Said::Off) => "off".to_owned(),
+                None => "as configured".to_owned(),
+            };
+            ("limit", escaped(name.as_bytes()).to_string(), said)
+        }
         Action::Protect { prefix, because } => ("protect", prefix.to_string(), because.clone()),
         Action::Release { prefix } => ("release", prefix.to_string(), String::new()),
         // It was escaped when it was taken.

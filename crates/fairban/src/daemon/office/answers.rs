@@ -16,6 +16,7 @@ use super::Office;
 use crate::daemon::desk::{ALLOWED_MAX, Action, By, Mode};
 use crate::daemon::in_force::InForce;
 
+mod limits;
 mod live;
 mod status;
 mod why;
@@ -43,6 +44,10 @@ impl Office {
             Request::Why { about, at } => self.why(about, at, reply),
             Request::Mode { mode } => self.set_mode(&peer, mode, reply),
             Request::Confirm { connected_ms } => self.confirm(&peer, connected_ms, reply),
+            Request::Limits => self.limits(reply),
+            Request::LimitSet { name, change } => self.limit_set(&peer, &name, &change, reply),
+            Request::LimitOff { name } => self.limit_off(&peer, name.as_ref(), reply),
+            Request::LimitReset { name } => self.limit_reset(&peer, name.as_ref(), reply),
             Request::Resume => reply.send(self.resume(&peer)),
             Request::Reload => reply.send(match self.reload_settings() {
                 Ok((sequence, remarks)) => {
