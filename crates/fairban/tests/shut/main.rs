@@ -20,6 +20,7 @@ mod fw;
 mod guarded;
 mod host;
 mod life;
+mod limits;
 mod lists;
 mod panic;
 mod selftest;
