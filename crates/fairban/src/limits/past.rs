@@ -502,9 +502,9 @@ pub(crate) fn test(args: &LimitTestArgs) -> Done {
         for (unit, times) in trial.since(begin) {
             by_who[past.who(&unit, &hubs) as usize].push((unit, times));
         }
-        by_who
-            .iter_mut()
-            .for_each(|sources| sources.sort_by_key(|(unit, times)| (std::cmp::Reverse(*times), *unit)));
+        for sources in &mut by_who {
+            sources.sort_by_key(|(unit, times)| (std::cmp::Reverse(*times), *unit));
+        }
         touched += by_who[0].len();
         let written = if args.old.json {
             writeln!(out, "{}", trial_json(trial, &by_who))

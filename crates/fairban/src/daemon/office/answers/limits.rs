@@ -51,7 +51,9 @@ impl Office {
                 Ok(counted) => {
                     for one in counted {
                         let row = numbers.get(&one.group).and_then(|name| rows.get_mut(name));
-                        row.into_iter().for_each(|row| put_counts(row, &one));
+                        if let Some(row) = row {
+                            put_counts(row, &one);
+                        }
                     }
                 }
                 Err(why) => report.remarks.push(Shown::of(format!("the counts are not known: {why}"))),
