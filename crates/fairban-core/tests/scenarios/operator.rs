@@ -139,3 +139,28 @@ fn orders_are_part_of_the_snapshot() {
     world.play(vec![unknown(start + 200.0, "203.0.113.77", "x@site.example")]);
     assert_eq!(world.fate("203.0.113.77").kept_out, 1);
 }
+
+#[test]
+fn refusals_of_a_limit_are_weak_evidence_by_rate() {
+    let mut world = World::settled();
+    let start = world.start;
+    let refused = |times| Order::Refused { source: ROBOT.parse().expect("an address"), times };
+    // A mail program that opens a few too many, all day.
+    for minute in 0..60 {
+        world.order(start + 60.0 * f64::from(minute), &refused(10));
+    }
+    assert!(world.bans.is_empty());
+    // A flood.
+    world.order(start + 2.0 * HOUR, &refused(1_000));
+    assert_eq!(world.bans.len(), 1);
+    assert!(world.bans[0].weak);
+}
+
+#[test]
+fn whoever_is_allowed_is_not_judged_by_refusals() {
+    let mut world = World::settled();
+    let start = world.start;
+    world.order(start, &Order::Allow(vec![net("198.51.100.0/24")]));
+    world.order(start + 1.0, &Order::Refused { source: ROBOT.parse().expect("an address"), times: 5_000 });
+    assert!(world.bans.is_empty());
+}

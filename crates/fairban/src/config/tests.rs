@@ -56,6 +56,15 @@ fn file_with(key: &keys::Key) -> String {
             };
             format!("[[input]]\n{beside}{} = {}\n", key.short(), key.example)
         }
+        "limits" => {
+            let beside = match key.short() {
+                "ports" => "concurrent = 5\n",
+                "enforce" => "ports = [22]\nconcurrent = 5\n",
+                "burst" | "hold" => "ports = [22]\nnew = \"9/1m\"\n",
+                _ => "ports = [22]\n",
+            };
+            format!("[limits.x]\n{beside}{} = {}\n", key.short(), key.example)
+        }
         section => format!("[{section}]\n{} = {}\n", key.short(), key.example),
     }
 }
@@ -109,7 +118,8 @@ fn every_key_is_read_and_shown_with_its_origin() {
         );
         let changes: BTreeSet<&str> = diff(&Config::default(), &config).iter().map(|c| c.key).collect();
         assert_eq!(changes.contains(key.name), key.example != key.default, "{}: {changes:?}", key.name);
-        let others = changes.iter().filter(|name| **name != key.name && !name.starts_with("input."));
+        let beside = |name: &str| name.starts_with("input.") || name.starts_with("limits.");
+        let others = changes.iter().filter(|name| **name != key.name && !beside(name));
         // Without inputs the usual places are searched; another state folder has another key file in it.
         let follows =
             |name: &str| matches!((key.name, name), ("state_dir", "key_file")) || name == "discover";
@@ -309,6 +319,37 @@ fn inputs_have_one_source_and_listeners_say_whom_they_believe() {
     assert_eq!(config.services_of(&config.inputs[0]), 1 << Service::Sshd.index());
     assert_eq!(config.services_of(&config.inputs[1]), config.services.value);
     assert!(config.zone_of(&config.inputs[0]).name.is_none());
+}
+
+#[test]
+fn limits_are_read_by_name_and_what_is_wrong_has_its_place_and_remedy() {
+    let config = good(
+        "[limits.pop3]\nports = [110, 995]\nconcurrent = 40\nnew = \"60/1m\"\nhold = \"5m\"\nenforce = true\n\
+         [limits.ssh]\nports = [22]\nnew = \"9/h\"\nburst = 3\n",
+    );
+    let specs = config.limit_specs();
+    assert_eq!(specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>(), ["pop3", "ssh"]);
+    let rates = specs.iter().map(|spec| spec.rate.expect("a rate")).collect::<Vec<_>>();
+    assert_eq!((rates[0].burst, rates[0].hold_seconds, specs[0].enforce), (60, Some(300), true));
+    assert_eq!((rates[1].seconds, rates[1].burst, specs[1].enforce), (3_600, 3, false));
+    // A drop-in changes a part of it.
+    let drop_in = ("20-x.toml", "limits.ssh.burst = 5");
+    let (_folder, loaded) = load("[limits.ssh]\nports = [22]\nnew = \"9/1h\"\n", &[drop_in]);
+    let Ok(loaded) = loaded else { panic!("it is right") };
+    assert_eq!(loaded.config.limit_specs()[0].rate.map(|rate| (rate.count, rate.burst)), Some((9, 5)));
+    check_bad("[limits]\nports = [110]\n", (2, 1), &["limits.ports is no limit", "write [limits.pop3]"]);
+    check_bad("[limits.x]\nconcurrent = 3\n", (1, 9), &["limits.x: it has no ports", "ports = [110, 995]"]);
+    check_bad("[limits.x]\nports = [1]\n", (1, 9), &["it limits nothing", "fairban limits suggest"]);
+    check_bad("[limits.x]\nports = [1]\nnew = \"60/5m\"\n", (3, 7), &["1s, 1m, 1h or 1d", "\"60/1m\""]);
+    check_bad("[limits.x]\nports = [1]\nmaxconn = 3\n", (3, 1), &["there is no key maxconn in limits"]);
+    check_bad(
+        "[limits.x]\nports = [1]\nconcurrent = 3\nburst = 3\n",
+        (1, 9),
+        &["no limit of new", "add new"],
+    );
+    check_bad("[limits.\"a b\"]\nports = [1]\nconcurrent = 3\n", (1, 9), &["is no name", "letters"]);
+    let many: String = (0..17).map(|n| format!("[limits.n{n}]\nports = [1]\nconcurrent = 3\n")).collect();
+    assert!(bad(&many).render(false).contains("more than 16 limits"));
 }
 
 #[test]

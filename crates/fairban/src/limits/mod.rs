@@ -77,12 +77,10 @@ pub(crate) fn parse_rate(text: &str) -> Result<(u32, u32), String> {
     let count = count.parse().ok().filter(|count| digits && (1..=COUNT_MAX).contains(count));
     let count = count.ok_or_else(|| format!("the number is from 1 to {COUNT_MAX}"))?;
     // The kernel counts by these alone.
-    let time = if time.starts_with(|first: char| first.is_ascii_digit()) {
-        time.to_owned()
-    } else {
-        format!("1{time}")
-    };
-    let seconds = parse_span(&time).ok().and_then(|span| u32::try_from(span.as_secs()).ok());
+    let unit = time.trim_start_matches(|first: char| first.is_ascii_digit());
+    let time = if unit == time { format!("1{unit}") } else { time.to_owned() };
+    let span = parse_span(&time).ok().filter(|_| !unit.is_empty());
+    let seconds = span.and_then(|span| u32::try_from(span.as_secs()).ok());
     let seconds = seconds.filter(|seconds| [1, 60, 3_600, 86_400].contains(seconds));
     Ok((count, seconds.ok_or("the time is 1s, 1m, 1h or 1d")?))
 }
@@ -112,7 +110,7 @@ mod tests {
         assert_eq!(parse_rate("60/1m"), Ok((60, 60)));
         assert_eq!(parse_rate("5/s"), Ok((5, 1)));
         assert_eq!(parse_rate("1000/24h"), Ok((1_000, 86_400)));
-        for wrong in ["", "60", "0/1m", "+1/1m", "x/1m", "60/", "60/2m", "60/5", "2000000/1m"] {
+        for wrong in ["", "60", "0/1m", "+1/1m", "x/1m", "60/", "60/2m", "60/5", "60/1", "2000000/1m"] {
             assert!(parse_rate(wrong).is_err(), "{wrong}");
         }
     }

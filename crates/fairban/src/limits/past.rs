@@ -404,7 +404,7 @@ const WHO: [&str; 3] = ["familiar", "hub", "stranger"];
 pub(crate) fn suggest(args: &LimitSuggestArgs) -> Done {
     let past = Past::read(&args.old, Vec::new())?;
     let all = found(&past, args.old.days);
-    let mut out = io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     let written = if args.old.json {
         all.iter().try_for_each(|found| writeln!(out, "{}", suggestion_json(found)))
     } else {
@@ -495,7 +495,7 @@ pub(crate) fn test(args: &LimitTestArgs) -> Done {
     }
     let past = Past::read(&args.old, specs.into_iter().map(Trial::new).collect())?;
     let (hubs, begin) = (past.hubs(), past.begin_day(args.old.days));
-    let mut out = io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     let mut touched = 0;
     for trial in &past.trials {
         let mut by_who: [Vec<(IpNet, u64)>; 3] = Default::default();

@@ -4,6 +4,7 @@ mod bad_input;
 mod contract;
 mod going_on;
 mod inputs;
+mod limits;
 mod order;
 mod schema;
 mod support;
