@@ -404,13 +404,20 @@ const WHO: [&str; 3] = ["familiar", "hub", "stranger"];
 pub(crate) fn suggest(args: &LimitSuggestArgs) -> Done {
     let past = Past::read(&args.old, Vec::new())?;
     let all = found(&past, args.old.days);
-    let mut out = anstream::stdout().lock();
+    let mut text = Vec::new();
     let written = if args.old.json {
-        all.iter().try_for_each(|found| writeln!(out, "{}", suggestion_json(found)))
+        all.iter().try_for_each(|found| writeln!(text, "{}", suggestion_json(found)))
     } else {
-        write_suggestions(&mut out, &all, args.old.days)
+        write_suggestions(&mut text, &all, args.old.days)
     };
-    written.and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+    written.and_then(|()| print(&text)).map_err(|error| Failure::output(&error))
+}
+
+fn print(text: &[u8]) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    // A title stands apart from what is before it; here there is nothing.
+    out.write_all(text.strip_prefix(b"\n").unwrap_or(text))?;
+    out.flush()
 }
 
 fn suggestion_json(found: &Found) -> Value {
@@ -495,7 +502,7 @@ pub(crate) fn test(args: &LimitTestArgs) -> Done {
     }
     let past = Past::read(&args.old, specs.into_iter().map(Trial::new).collect())?;
     let (hubs, begin) = (past.hubs(), past.begin_day(args.old.days));
-    let mut out = anstream::stdout().lock();
+    let mut out = Vec::new();
     let mut touched = 0;
     for trial in &past.trials {
         let mut by_who: [Vec<(IpNet, u64)>; 3] = Default::default();
@@ -513,7 +520,7 @@ pub(crate) fn test(args: &LimitTestArgs) -> Done {
         };
         written.map_err(|error| Failure::output(&error))?;
     }
-    out.flush().map_err(|error| Failure::output(&error))?;
+    print(&out).map_err(|error| Failure::output(&error))?;
     if touched > 0 {
         let count = error::plural(touched as u64, "familiar source");
         return Err(Failure::new(Kind::Finding, format!("{count} would have been refused")));
@@ -541,7 +548,7 @@ fn trial_json(trial: &Trial, by_who: &[Vec<(IpNet, u64)>; 3]) -> Value {
 
 fn write_trial(out: &mut impl Write, trial: &Trial, by_who: &[Vec<(IpNet, u64)>; 3]) -> io::Result<()> {
     title(out, &format!("The limit {} would have refused", trial.spec.name))?;
-    for (who, sources) in WHO.iter().zip(by_who) {
+    for (who, sources) in ["familiar source", "hub", "stranger"].iter().zip(by_who) {
         let named: Vec<String> = sources
             .iter()
             .take(NAMED_MAX)
