@@ -348,7 +348,8 @@ fn limits_are_read_by_name_and_what_is_wrong_has_its_place_and_remedy() {
         &["no limit of new", "add new"],
     );
     check_bad("[limits.\"a b\"]\nports = [1]\nconcurrent = 3\n", (1, 9), &["is no name", "letters"]);
-    let many: String = (0..17).map(|n| format!("[limits.n{n}]\nports = [1]\nconcurrent = 3\n")).collect();
+    let one = |n: u8| format!("[limits.n{n}]\nports = [1]\nconcurrent = 3\n");
+    let many = (0..17).map(one).collect::<Vec<_>>().concat();
     assert!(bad(&many).render(false).contains("more than 16 limits"));
 }
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 
 use fairban_control::{
-    About, ActionDone, BansPage, Mode, Request, Response, Shown, TailEvent, TailKind, Whom,
+    About, ActionDone, BansPage, LimitChange, Mode, Request, Response, Shown, TailEvent, TailKind, Whom,
 };
 
 use crate::support::{Service, command, example, examples};
@@ -52,6 +52,29 @@ fn orders_are_asked_as_they_are_typed() {
     asks(&["mode", "live"], Request::Mode { mode: Mode::Live });
     asks(&["mode", "shadow"], Request::Mode { mode: Mode::Shadow });
     asks(&["resume"], Request::Resume);
+    let name = Shown::of("pop3");
+    let change = LimitChange {
+        ports: Some(vec![110, 995]),
+        concurrent: Some(40),
+        new: Some(60),
+        per: Some(60),
+        hold: Some(300),
+        enforce: Some(true),
+        ..LimitChange::default()
+    };
+    let set = ["limits", "set", "pop3", "--ports", "110,995", "--concurrent", "40", "--new", "60/1m"];
+    asks(
+        &[&set[..], &["--hold", "5m", "--enforce"]].concat(),
+        Request::LimitSet { name: name.clone(), change },
+    );
+    let change = LimitChange { new: Some(0), enforce: Some(false), ..LimitChange::default() };
+    asks(
+        &["limits", "set", "pop3", "--new", "0", "--count"],
+        Request::LimitSet { name: name.clone(), change },
+    );
+    asks(&["limits", "off"], Request::LimitOff { name: None });
+    asks(&["limits", "off", "pop3"], Request::LimitOff { name: Some(name.clone()) });
+    asks(&["limits", "reset", "pop3"], Request::LimitReset { name: Some(name) });
     asks(&["reload"], Request::Reload);
 }
 
@@ -83,6 +106,7 @@ fn json_is_the_answer_as_the_protocol_has_it() {
             Response::AllowList(_) => &["allow", "list"],
             Response::Done(_) => &["reload"],
             Response::Report(_) => &["report"],
+            Response::Limits(_) => &["limits", "show"],
             _ => continue,
         };
         let line = String::from_utf8(answer.to_line()).unwrap();
