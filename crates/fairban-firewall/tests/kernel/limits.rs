@@ -263,7 +263,8 @@ fn what_cannot_be_meant_is_refused_by_both_sides() {
     let twice = [open(2, true), open(3, true)];
     let refused = |answer: Answer| matches!(answer, Answer::Failed(why) if why.contains("twice"));
     assert!(refused(enforcer.limit(&twice, &[]).unwrap()));
-    // The process itself does not rely on the other.
+    // The process itself does not rely on the other. On another host: two on one take the table from each other.
+    let net = Net::new();
     let (ours, theirs) = socket_pair();
     let mut command = std::process::Command::new(crate::fairban_fw());
     let mut child = net.on_server(|| command.stdin(std::process::Stdio::from(theirs)).spawn().unwrap());
