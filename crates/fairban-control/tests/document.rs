@@ -38,10 +38,10 @@ fn every_example_is_what_the_program_reads_and_writes() {
 #[test]
 fn every_question_and_answer_has_an_example() {
     let examples = examples();
-    let asks =
-        "status bans ban unban allow allow-list allow-remove why tail mode confirm limits limit-set limit-off limit-reset resume reload ping report";
+    let asks = "status bans ban unban allow allow-list allow-remove why tail mode confirm limits limit-set limit-off limit-reset resume reload ping report";
     assert_eq!(names(&examples, "ask"), asks.split(' ').map(ToOwned::to_owned).collect());
-    let answers = "status bans allow-list limits why nothing-known tailing event missed done report pong error";
+    let answers =
+        "status bans allow-list limits why nothing-known tailing event missed done report pong error";
     assert_eq!(names(&examples, "answer"), answers.split(' ').map(ToOwned::to_owned).collect());
     // What is unknown is told with everything that is known: one list, held to the document's.
     let unknown = Request::parse(br#"{"v":1,"ask":"x"}"#).expect_err("there is none").message;

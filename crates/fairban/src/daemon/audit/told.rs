@@ -8,11 +8,11 @@ use fairban_core::engine::{Order, Whom};
 use fairban_core::escape::escaped;
 use serde_json::{Value, json};
 
-use crate::limits::Said;
 use crate::daemon::desk::{Action, Desk, Entry, Mode};
 use crate::daemon::told::sentence;
 use crate::error::{self, Failure};
 use crate::json::id_of;
+use crate::limits::Said;
 use crate::when::rfc3339;
 
 pub(super) struct Told<W> {
